@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// The commands, one per file.
+
+#pragma once
+
+#include "command.hpp"
+
+namespace vrctl::cmd {
+
+extern const Command add;
+extern const Command del;
+extern const Command show;
+extern const Command rename;
+extern const Command link_set;
+extern const Command link_show;
+extern const Command exec;
+extern const Command identify;
+extern const Command pids;
+extern const Command stats;
+extern const Command monitor;
+
+}  // namespace vrctl::cmd

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "cmd/all.hpp"
+#include "record.hpp"
+#include "vr/event.hpp"
+#include "vr/fd.hpp"
+
+namespace vrctl::cmd {
+namespace {
+
+// SIGINT and SIGTERM as something to poll for; as before when it goes.
+class StopSignals {
+  public:
+    StopSignals() {
+        sigemptyset(&set_);
+        sigaddset(&set_, SIGINT);
+        sigaddset(&set_, SIGTERM);
+        sigprocmask(SIG_BLOCK, &set_, &before_);
+        fd_ = vr::Fd(signalfd(-1, &set_, SFD_CLOEXEC | SFD_NONBLOCK));
+    }
+    StopSignals(const StopSignals &) = delete;
+    StopSignals &operator=(const StopSignals &) = delete;
+
+    ~StopSignals() {
+        signalfd_siginfo info;
+        while (::read(fd_.get(), &info, sizeof(info)) > 0)
+            ;
+        sigprocmask(SIG_SETMASK, &before_, nullptr);
+    }
+
+    int fd() const { return fd_.get(); }
+
+  private:
+    sigset_t set_{};
+    sigset_t before_{};
+    vr::Fd fd_;
+};
+
+std::string line(const vr::Event &event) {
+    std::string context = "ctx " + std::to_string(event.id) +
+                          (event.name.empty() ? "" : " name " + event.name);
+    switch (event.kind) {
+        case vr::Event::Kind::context:
+            return context + "\n";
+        case vr::Event::Kind::context_deleted:
+            return "deleted " + context + "\n";
+        case vr::Event::Kind::device:
+            return "dev " + event.ifname + " ifindex " +
+                   std::to_string(event.ifindex) + " " + context + "\n";
+        case vr::Event::Kind::lost:
+            break;
+    }
+    return "events lost\n";
+}
+
+vr::Result<int> follow(const Env &env, const Args &args, vr::Events &events,
+                       int stop) {
+    for (;;) {
+        std::array<pollfd, 2> fds{
+            {{events.fd(), POLLIN, 0}, {stop, POLLIN, 0}}};
+        if (poll(fds.data(), fds.size(), -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return vr::Error{errno, "monitor", {}};
+        }
+        if (fds[1].revents)
+            return exit_ok;
+
+        auto got = events.read();
+        if (!got)
+            return got.error();
+        for (const vr::Event &event : *got) {
+            env.print(args.json ? to_json(record(event)) : line(event));
+            if (auto ok = env.flush(); !ok)
+                return ok.error();
+        }
+    }
+}
+
+vr::Result<int> run(const Env &env, const Args &args) {
+    StopSignals stop;
+    if (stop.fd() < 0)
+        return vr::Error{errno, "monitor", {}};
+    auto client = env.client();
+    if (!client)
+        return client.error();
+    auto events = vr::Events::subscribe(*std::move(client));
+    if (!events)
+        return events.error();
+    return follow(env, args, *events, stop.fd());
+}
+
+}  // namespace
+
+const Command monitor{
+    .name = "monitor",
+    .synopsis = "[-j]",
+    .summary = "print changes as they happen",
+    .min_words = 0,
+    .max_words = 0,
+    .options = {&json_option, 1},
+    .run = run,
+};
+
+}  // namespace vrctl::cmd
