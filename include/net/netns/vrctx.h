@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The virtual-router contexts of a network namespace */
+#ifndef __NETNS_VRCTX_H__
+#define __NETNS_VRCTX_H__
+
+#include <linux/llist.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+struct vrctx_map;
+
+/**
+ * struct netns_vrctx - virtual-router contexts of one network namespace
+ * @map: flat array for small numbers, what the data path looks at first
+ * @xa: all contexts by number, deleted ones that something still carries too
+ * @reap: contexts that nothing carries any more, for @reap_work
+ * @reap_work: frees the numbers in @reap after a grace period
+ * @count: contexts that are not deleted
+ * @seq: changes whenever a context comes, goes or is renamed
+ *
+ * Written under RTNL, but for @reap.
+ */
+struct netns_vrctx {
+	struct vrctx_map __rcu	*map;
+	struct xarray		xa;
+	struct llist_head	reap;
+	struct work_struct	reap_work;
+	unsigned int		count;
+	unsigned int		seq;
+};
+
+#endif /* __NETNS_VRCTX_H__ */

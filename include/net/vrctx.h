@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Virtual-router contexts: what the network stack needs to know of them.
+ *
+ * A context is a number (0 is the default one) carried by tasks, sockets,
+ * packets and devices of one network namespace. The carriers hold the plain
+ * number. Where the stack already threads the index of an L3 master device
+ * through its keys and look-ups (sdif, flowi_l3mdev, the l3mdev part of bind
+ * buckets, the vif of fragment queues and inet peers), the context travels in
+ * the same integer as an *L3 domain*:
+ *
+ *	   0	default context, no VRF
+ *	 > 0	default context, ifindex of a VRF device (unchanged meaning)
+ *	 < 0	-(context number)
+ *
+ * A VRF device cannot be put into a context, so the two never need the field
+ * at the same time. With CONFIG_NET_VRCTX=n all of this folds to constants.
+ */
+#ifndef _NET_VRCTX_H
+#define _NET_VRCTX_H
+
+#include <linux/bug.h>
+#include <linux/jump_label.h>
+#include <linux/minmax.h>
+#include <linux/percpu.h>
+#include <linux/sockptr.h>
+#include <linux/types.h>
+#include <net/dropreason.h>
+#include <uapi/linux/vrctx.h>
+
+struct net;
+struct net_device;
+struct netlink_ext_ack;
+struct nsproxy;
+struct seq_file;
+struct sk_buff;
+struct sock;
+struct task_struct;
+struct file;
+struct fib_result;
+struct flowi4;
+struct fib_table;
+
+/* skc_vrctx of a VRCTX_ANY socket; chosen so that its L3 domain is INT_MIN */
+#define SK_VRCTX_ANY	0x80000000U
+
+/* L3 domain of a context number or of SK_VRCTX_ANY */
+#define VRCTX_L3DOM(ctx)	(-(int)(ctx))
+
+/* A parameter of a function outside that exists only with contexts, so that
+ * the object code without them stays as it was.
+ */
+#ifdef CONFIG_NET_VRCTX
+#define VRCTX_FN(fn)		fn##_vrctx
+#define VRCTX_PARAM(decl)	, decl
+#define VRCTX_ARG(val)		, val
+#else
+#define VRCTX_FN(fn)		fn
+#define VRCTX_PARAM(decl)
+#define VRCTX_ARG(val)
+#endif
+
+#ifdef CONFIG_NET_VRCTX
+
+static inline int vrctx_l3dom(u32 ctx)
+{
+	return VRCTX_L3DOM(ctx);
+}
+
+/* Context of an L3 domain; 0 for "no VRF" and for a VRF of context 0 */
+static inline u32 l3dom_vrctx(int dom)
+{
+	return -(u32)min(dom, 0);
+}
+
+/* The VRF ifindex in an L3 domain, 0 if it is a context */
+static inline int l3dom_ifindex(int dom)
+{
+	return max(dom, 0);
+}
+
+static inline bool l3dom_is_vrctx(int dom)
+{
+	return dom < 0;
+}
+
+/* The carriers. Macros, because the structures are not complete here. */
+#define skb_vrctx(skb)		((skb)->vrctx)
+#define skb_set_vrctx(skb, ctx)	((void)((skb)->vrctx = (ctx)))
+#define skb_l3dom(skb)		vrctx_l3dom((skb)->vrctx)
+#define sk_vrctx_get(sk)	((sk)->sk_vrctx)
+#define sk_l3dom(sk)		vrctx_l3dom((sk)->sk_vrctx)
+#define dev_vrctx(dev)		((dev)->vrctx)
+#define dev_l3dom(dev)		vrctx_l3dom((dev)->vrctx)
+#define dev_in_vrctx(dev, ctx)	((dev)->vrctx == (ctx))
+#define task_vrctx(tsk)		READ_ONCE((tsk)->vrctx)
+
+/* Does the socket (or request, or timewait socket) live in the L3 domain? */
+#define sk_in_l3dom(sk, dom)	((sk)->sk_vrctx == l3dom_vrctx(dom))
+
+/* May the socket name the device? One of its context, or lo. A VRCTX_ANY
+ * socket may name any.
+ */
+#define vrctx_sk_dev_ok(sk, dev)					\
+	((dev)->vrctx == (sk)->sk_vrctx ||				\
+	 (dev)->flags & IFF_LOOPBACK ||					\
+	 (sk)->sk_vrctx == SK_VRCTX_ANY)
+
+#define vrctx_any_sk(sk)	((sk)->sk_vrctx == SK_VRCTX_ANY)
+
+/* After a look-up in domain @dom found nothing: try VRCTX_ANY sockets? */
+#define vrctx_any_next(dom)						\
+	(static_branch_unlikely(&vrctx_any_used) &&			\
+	 (dom) <= 0 && (dom) != VRCTX_L3DOM(SK_VRCTX_ANY))
+
+/* FIB table number of a context; 0 (RT_TABLE_UNSPEC) for context 0 */
+static inline u32 vrctx_table_id(u32 ctx)
+{
+	return ctx ? VRCTX_TABLE_BASE + ctx : 0;
+}
+
+/* Context a FIB table number may belong to, 0 if it is an ordinary table */
+static inline u32 vrctx_table_ctx(u32 tb_id)
+{
+	return (tb_id & ~VRCTX_ID_MAX) == VRCTX_TABLE_BASE ?
+	       tb_id & VRCTX_ID_MAX : 0;
+}
+
+/* Drop reasons: the packet met another context than its own; the protocol or
+ * subsystem does not do contexts.
+ */
+#define VRCTX_DROP_REASONS(R)			\
+	R(SKB_DROP_REASON_VRCTX_MISMATCH)	\
+	R(SKB_DROP_REASON_VRCTX_UNSUPP)		\
+	/* deliberate comment for trailing \ */
+
+enum vrctx_drop_reason {
+	__SKB_DROP_REASON_VRCTX = SKB_DROP_REASON_SUBSYS_VRCTX <<
+				  SKB_DROP_REASON_SUBSYS_SHIFT,
+#define ENUM(x) x,
+	VRCTX_DROP_REASONS(ENUM)
+#undef ENUM
+};
+
+#ifdef CONFIG_NET_VRCTX_DEBUG
+#define VRCTX_ASSERT(cond)	WARN_ON_ONCE(!(cond))
+#else
+#define VRCTX_ASSERT(cond)	BUILD_BUG_ON_INVALID(cond)
+#endif
+
+/* At the exit of the stack to a socket */
+#define vrctx_assert_rcv(sk, skb)					\
+	VRCTX_ASSERT((sk)->sk_family != AF_INET ||			\
+		     (sk)->sk_vrctx == SK_VRCTX_ANY ||			\
+		     (sk)->sk_vrctx == (skb)->vrctx)
+
+/* ---- lookup (ctx.c) ---- */
+
+/**
+ * struct vrctx_stats - packet counters of one context on one CPU
+ * @rx: packets of any protocol received by the context's devices
+ * @tx: IP packets sent by the context's sockets and by the kernel for it
+ * @fwd: IP packets forwarded
+ * @no_route: received IP packets without a route
+ * @wrong_ctx: packets dropped at a context boundary
+ */
+struct vrctx_stats {
+	u64	rx;
+	u64	tx;
+	u64	fwd;
+	u64	no_route;
+	u64	wrong_ctx;
+};
+
+/* Flat array for small numbers, so that the data path needs two loads */
+struct vrctx_map {
+	u32			size;
+	struct rcu_head		rcu;
+	struct vrctx __rcu	*slot[];
+};
+
+/* Incremented while a context other than 0 exists anywhere */
+DECLARE_STATIC_KEY_FALSE(vrctx_used);
+/* Incremented while a VRCTX_ANY socket exists anywhere */
+DECLARE_STATIC_KEY_FALSE(vrctx_any_used);
+
+/* ---- FIB (fib.c); callers hold RTNL unless said otherwise ---- */
+
+/* Data path. RCU or not, takes its own read lock. -ENETUNREACH if the
+ * context does not exist, is being deleted or has no route.
+ */
+int vrctx_fib_lookup(struct net *net, struct flowi4 *flp,
+		     struct fib_result *res, unsigned int flags);
+/* FIB table of the context @tb_id stands for, NULL if there is none. RCU or
+ * RTNL. Does not find ordinary tables.
+ */
+struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id);
+/* The same, but sets the table up if the context exists. RTNL. */
+struct fib_table *vrctx_fib_table_new(struct net *net, u32 tb_id);
+/* Next context table after context *@ctx (start with 0), sets *@ctx; RCU or
+ * RTNL. For flushes, dumps and the like that walk all tables.
+ */
+struct fib_table *vrctx_fib_table_next(struct net *net, u32 *ctx);
+/* The context that table @tb_id belongs to is deleted, its table to be freed
+ * with whatever is in it.
+ */
+bool vrctx_table_dead(const struct net *net, u32 tb_id);
+/* The number of the live context that table @tb_id belongs to, else 0 (an
+ * ordinary table may have such a number while no such context exists).
+ */
+u32 __vrctx_table_used(const struct net *net, u32 ctx);
+static inline u32 vrctx_table_used(const struct net *net, u32 tb_id)
+{
+	u32 ctx = vrctx_table_ctx(tb_id);
+
+	return unlikely(ctx) ? __vrctx_table_used(net, ctx) : 0;
+}
+
+/* Has somebody added local routes by hand? @tb is a context's: note it, true */
+bool vrctx_fib_note_local(struct net *net, const struct fib_table *tb);
+bool vrctx_fib_has_local(const struct net *net, u32 ctx);
+/* Namespace exit: free all context tables. RTNL. */
+void vrctx_fib_exit(struct net *net);
+/* lo came up: 127.0.0.0/8 of every active context. RTNL. */
+void vrctx_fib_lo_up(struct net *net);
+
+/* ---- sockets (sock.c) ---- */
+
+/* May current create such a socket in its context? 0 or -errno */
+int vrctx_sock_create_check(struct net *net, int family, int type,
+			    int protocol);
+/* sk_alloc(): context of current for user inet sockets; takes a reference */
+void vrctx_sk_init(struct sock *sk, struct net *net, int family, int kern);
+/* A further carrier (clone, request, timewait) of @ctx in @net / its end.
+ * Any context including softirq. The caller of hold has a carrier already.
+ */
+void __vrctx_sock_hold(struct net *net, u32 ctx);
+void __vrctx_sock_put(struct net *net, u32 ctx);
+/* The same for a caller that has none, but just a packet (the request of a
+ * VRCTX_ANY listener): false if the context is gone or going.
+ */
+bool __vrctx_sock_tryhold(struct net *net, u32 ctx);
+static inline void vrctx_sock_hold(struct net *net, u32 ctx)
+{
+	if (unlikely(ctx))
+		__vrctx_sock_hold(net, ctx);
+}
+
+static inline bool vrctx_sock_tryhold(struct net *net, u32 ctx)
+{
+	return likely(!ctx) || __vrctx_sock_tryhold(net, ctx);
+}
+
+static inline void vrctx_sock_put(struct net *net, u32 ctx)
+{
+	if (unlikely(ctx))
+		__vrctx_sock_put(net, ctx);
+}
+
+/* SO_VRCTX; set is called without the socket lock and takes it itself */
+int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen);
+int vrctx_sk_get(const struct sock *sk, int *val);
+u32 vrctx_sk_uapi(const struct sock *sk);
+/* SO_BINDTODEVICE and SO_BINDTOIFINDEX: may @sk be bound to @ifindex? */
+int vrctx_sk_bind_dev_check(const struct sock *sk, int ifindex);
+/* SCM_VRCTX on sendmsg: 0 and *@ctx set, or -errno */
+int vrctx_sk_cmsg(struct sock *sk, u32 val, u32 *ctx);
+/* Per-context secret for SYN cookies; never the same for a reused number */
+u32 vrctx_salt(const struct net *net, u32 ctx);
+
+/* ---- tasks (task.c) ---- */
+
+/* copy_namespaces(): the child carries the parent's context */
+void __vrctx_task_fork(struct task_struct *parent, struct task_struct *child);
+/* leaving @net for another namespace or for good; alloc_lock is held */
+void __vrctx_task_leave(struct task_struct *tsk, struct net *net);
+#define vrctx_task_fork(parent, child)					\
+do {									\
+	if (unlikely(READ_ONCE((parent)->vrctx) | (child)->vrctx))	\
+		__vrctx_task_fork(parent, child);			\
+} while (0)
+#define vrctx_task_leave(tsk, net)					\
+do {									\
+	if (unlikely((tsk)->vrctx))					\
+		__vrctx_task_leave(tsk, net);				\
+} while (0)
+/* May a task in one context attach to one in another with ptrace? */
+bool vrctx_ptrace_ok(struct task_struct *task);
+/* May current enter @net (where it will be in context 0)? */
+bool vrctx_netns_enter_ok(const struct net *net);
+/* /proc/<pid>/vrctx and /proc/<pid>/task/<tid>/vrctx */
+int vrctx_task_show(struct seq_file *m, struct task_struct *task);
+ssize_t vrctx_task_write(struct task_struct *task, const struct file *file,
+			 const char __user *buf, size_t count);
+
+/* ---- devices and packets (dev.c) ---- */
+
+/* Counters of devices in context 0; never read */
+DECLARE_PER_CPU(struct vrctx_stats, vrctx_no_stats);
+#define vrctx_dev_init(dev)	((void)((dev)->vrctx_stats = &vrctx_no_stats))
+/* Slow path of vrctx_tx_ok() */
+bool __vrctx_tx_ok(struct sk_buff *skb, const struct net_device *dev,
+		   bool forwarded);
+/* Drop because a protocol or subsystem does not do contexts: counts it */
+void vrctx_count_wrong(const struct sk_buff *skb);
+void vrctx_count_no_route(const struct sk_buff *skb);
+#define vrctx_drop_unsupp(skb)						\
+do {									\
+	vrctx_count_wrong(skb);						\
+	kfree_skb_reason(skb, (__force enum skb_drop_reason)		\
+			      SKB_DROP_REASON_VRCTX_UNSUPP);		\
+} while (0)
+/* The device changes its network namespace or goes away: back to 0. RTNL */
+void __vrctx_dev_reset(struct net_device *dev);
+#define vrctx_dev_reset(dev)						\
+do {									\
+	if (unlikely((dev)->vrctx))					\
+		__vrctx_dev_reset(dev);					\
+} while (0)
+/* Is the packet one that vrctx_flush_backlogs() (net/core/dev.c) drops? */
+bool vrctx_flush_skb(const struct sk_buff *skb);
+void vrctx_flush_backlogs(void);
+
+/* A received packet takes the context of its device. There is but one loopback
+ * device: only the sender knows.
+ */
+#define vrctx_rx(skb, dev)						\
+do {									\
+	if (unlikely((skb)->vrctx != (dev)->vrctx) &&			\
+	    !((dev)->flags & IFF_LOOPBACK)) {				\
+		(skb)->vrctx = (dev)->vrctx;				\
+		this_cpu_inc((dev)->vrctx_stats->rx);			\
+	}								\
+} while (0)
+
+/* Output of an IP packet: count it, refuse it if @dev is not its context's.
+ * True to go on, false if the packet was freed.
+ */
+#define vrctx_tx_ok(skb, dev, forwarded)				\
+({									\
+	bool __ok = true;						\
+									\
+	if (!static_branch_unlikely(&vrctx_used)) {			\
+		;							\
+	} else if (unlikely((skb)->vrctx != (dev)->vrctx)) {		\
+		__ok = __vrctx_tx_ok(skb, dev, forwarded);		\
+	} else if ((skb)->vrctx) {					\
+		if (forwarded)						\
+			this_cpu_inc((dev)->vrctx_stats->fwd);		\
+		else							\
+			this_cpu_inc((dev)->vrctx_stats->tx);		\
+	}								\
+	__ok;								\
+})
+
+#else /* !CONFIG_NET_VRCTX */
+
+static inline int vrctx_l3dom(u32 ctx) { return 0; }
+static inline u32 l3dom_vrctx(int dom) { return 0; }
+static inline int l3dom_ifindex(int dom) { return dom; }
+static inline bool l3dom_is_vrctx(int dom) { return false; }
+
+#define skb_vrctx(skb)			((void)(skb), 0U)
+#define skb_set_vrctx(skb, ctx)		((void)(skb), (void)(ctx))
+#define skb_l3dom(skb)			((void)(skb), 0)
+#define sk_vrctx_get(sk)		((void)(sk), 0U)
+#define sk_l3dom(sk)			((void)(sk), 0)
+#define dev_vrctx(dev)			((void)(dev), 0U)
+#define dev_l3dom(dev)			((void)(dev), 0)
+#define dev_in_vrctx(dev, ctx)		true
+#define task_vrctx(tsk)			((void)(tsk), 0U)
+#define sk_in_l3dom(sk, dom)		((void)(sk), (void)(dom), true)
+#define vrctx_sk_dev_ok(sk, dev)	((void)(sk), (void)(dev), true)
+#define vrctx_any_sk(sk)		((void)(sk), false)
+#define vrctx_any_next(dom)		((void)(dom), false)
+
+#define vrctx_table_id(ctx)		0U
+static inline u32 vrctx_table_ctx(u32 tb_id) { return 0; }
+
+#define vrctx_rx(skb, dev)		do { } while (0)
+#define vrctx_tx_ok(skb, dev, forwarded) true
+
+static inline int vrctx_fib_lookup(struct net *net, struct flowi4 *flp,
+				   struct fib_result *res, unsigned int flags)
+{
+	return -ENETUNREACH;
+}
+
+static inline struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id)
+{
+	return NULL;
+}
+
+static inline struct fib_table *vrctx_fib_table_new(struct net *net, u32 id)
+{
+	return NULL;
+}
+
+static inline struct fib_table *vrctx_fib_table_next(struct net *net, u32 *ctx)
+{
+	return NULL;
+}
+
+static inline bool vrctx_table_dead(const struct net *net, u32 tb_id)
+{
+	return false;
+}
+
+static inline u32 vrctx_table_used(const struct net *net, u32 tb_id)
+{
+	return 0;
+}
+
+static inline bool vrctx_fib_note_local(struct net *net,
+					const struct fib_table *tb)
+{
+	return false;
+}
+
+static inline bool vrctx_fib_has_local(const struct net *net, u32 ctx)
+{
+	return false;
+}
+
+static inline void vrctx_fib_exit(struct net *net) { }
+static inline void vrctx_fib_lo_up(struct net *net) { }
+
+static inline int vrctx_sock_create_check(struct net *net, int family,
+					  int type, int protocol)
+{
+	return 0;
+}
+
+static inline void vrctx_sk_init(struct sock *sk, struct net *net, int family,
+				 int kern) { }
+static inline void vrctx_sock_hold(struct net *net, u32 ctx) { }
+static inline bool vrctx_sock_tryhold(struct net *net, u32 ctx) { return true; }
+static inline void vrctx_sock_put(struct net *net, u32 ctx) { }
+static inline u32 vrctx_salt(const struct net *net, u32 ctx) { return 0; }
+static inline bool vrctx_ptrace_ok(struct task_struct *task) { return true; }
+static inline bool vrctx_netns_enter_ok(const struct net *net) { return true; }
+static inline void vrctx_count_wrong(const struct sk_buff *skb) { }
+static inline void vrctx_count_no_route(const struct sk_buff *skb) { }
+static inline void vrctx_drop_unsupp(struct sk_buff *skb) { }
+
+#define vrctx_sk_bind_dev_check(sk, ifindex)	0
+#define vrctx_task_fork(parent, child)	do { } while (0)
+#define vrctx_task_leave(tsk, net)	do { } while (0)
+#define vrctx_dev_init(dev)		do { } while (0)
+#define vrctx_dev_reset(dev)		do { } while (0)
+#define vrctx_flush_skb(skb)		false
+#define vrctx_assert_rcv(sk, skb)	do { } while (0)
+
+#endif /* CONFIG_NET_VRCTX */
+
+#endif /* _NET_VRCTX_H */

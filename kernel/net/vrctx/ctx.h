@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Virtual-router contexts: the object and its lifetime
+ */
+#ifndef _VRCTX_CTX_H
+#define _VRCTX_CTX_H
+
+#include <linux/llist.h>
+#include <linux/refcount.h>
+#include <linux/rhashtable-types.h>
+#include <linux/rtnetlink.h>
+#include <linux/xarray.h>
+#include <net/net_namespace.h>
+#include <net/vrctx.h>
+
+/* Contexts in use, that is with a FIB table */
+#define VRCTX_ACTIVE	XA_MARK_1
+
+/* Slots @vrctx_map may have; numbers beyond are looked up in the xarray */
+#define VRCTX_MAP_MIN	64
+#define VRCTX_MAP_MAX	131072
+
+/**
+ * DOC: Locking
+ *
+ * RTNL is the lock of all writers: contexts are created, renamed, deleted and
+ * activated, and devices moved, under it. Readers need RTNL or RCU.
+ *
+ * Devices, sockets and tasks carry the number, not a pointer; each of them
+ * holds a reference, so that the number resolves as long as it is carried.
+ * The first reference is that of the context being alive. The last one may be
+ * dropped anywhere: then packets are all that may carry the number, and a
+ * worker gives it free after these are gone. A task's number changes under
+ * its alloc_lock, a socket's under the socket lock.
+ *
+ * A context that nobody ever used is a number and no more. Whoever is about
+ * to carry the number calls vrctx_activate() before.
+ */
+
+/**
+ * struct vrctx - a virtual-router context
+ * @id: number in @net
+ * @salt: secret; never the same for a number that is used again
+ * @fib4: FIB table, NULL unless active and alive
+ * @stats: packet counters, NULL unless active
+ * @net: namespace
+ * @name: name or NULL, under RCU
+ * @refs: one for being alive, one for each carrier
+ * @socks: sockets, requests and timewait sockets
+ * @tasks: threads
+ * @ndev: devices
+ * @dead: deleted; nobody finds it any more but those that carry the number
+ * @local_routes: local routes were added by hand
+ * @by_name: in the table of names
+ * @rcu: freeing
+ * @reap: on its namespace's list of numbers to be freed
+ */
+struct vrctx {
+	u32				id;
+	u32				salt;
+	struct fib_table __rcu		*fib4;
+	struct vrctx_stats __percpu	*stats;
+	struct net			*net;
+	const char __rcu		*name;
+	refcount_t			refs;
+	atomic_t			socks;
+	atomic_t			tasks;
+	u32				ndev;
+	bool				dead;
+	bool				local_routes;
+	struct rhash_head		by_name;
+	union {
+		struct rcu_head		rcu;
+		struct llist_node	reap;
+	};
+};
+
+/* Context 0 has no object, and this name */
+#define VRCTX_NAME_0	"default"
+
+/* Kind of a carrier, for the counters that user space sees */
+enum vrctx_user {
+	VRCTX_SOCK,
+	VRCTX_TASK,
+};
+
+/* What carries @id resolves to, dead or alive. RCU or RTNL. */
+static inline struct vrctx *vrctx_find(const struct net *net, u32 id)
+{
+	const struct vrctx_map *map = rcu_dereference_rtnl(net->vrctx.map);
+
+	if (likely(id < map->size))
+		return rcu_dereference_rtnl(map->slot[id]);
+
+	return xa_load((struct xarray *)&net->vrctx.xa, id);
+}
+
+/* The same, but only if it is alive */
+static inline struct vrctx *vrctx_find_live(const struct net *net, u32 id)
+{
+	struct vrctx *ctx = vrctx_find(net, id);
+
+	return ctx && !READ_ONCE(ctx->dead) ? ctx : NULL;
+}
+
+/* The same for somebody who holds a carrier of @id still */
+static inline struct vrctx *vrctx_carried(const struct net *net, u32 id)
+{
+	struct vrctx *ctx;
+
+	rcu_read_lock();
+	ctx = vrctx_find(net, id);
+	rcu_read_unlock();
+
+	return ctx;
+}
+
+static inline const char *vrctx_name(const struct vrctx *ctx)
+{
+	return rcu_dereference_rtnl(ctx->name);
+}
+
+/* ctx.c */
+int vrctx_check_name(const char *name, struct netlink_ext_ack *extack);
+struct vrctx *vrctx_find_name(const struct net *net, const char *name);
+struct vrctx *vrctx_next(const struct net *net, u32 id);
+struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
+			struct netlink_ext_ack *extack);
+struct vrctx *vrctx_new_wait(struct net *net, u32 id, const char *name,
+			     struct netlink_ext_ack *extack);
+int vrctx_rename(struct vrctx *ctx, const char *name,
+		 struct netlink_ext_ack *extack);
+int vrctx_activate(struct vrctx *ctx);
+bool vrctx_kill(struct vrctx *ctx);
+void vrctx_put(struct vrctx *ctx);
+void vrctx_get_user(struct vrctx *ctx, enum vrctx_user user);
+void vrctx_put_user(struct vrctx *ctx, enum vrctx_user user);
+struct vrctx *vrctx_get_id(struct net *net, u32 id, enum vrctx_user user);
+void vrctx_net_init(struct net *net);
+void vrctx_net_exit(struct net *net);
+int vrctx_ctx_init(void);
+
+/* dev.c */
+int vrctx_dev_set(struct net_device *dev, struct vrctx *ctx,
+		  struct netlink_ext_ack *extack);
+void vrctx_dev_evict(struct vrctx *ctx);
+u32 vrctx_dev_count(const struct net *net);
+void vrctx_read_stats(const struct vrctx *ctx, struct vrctx_stats *sum);
+
+/* fib.c */
+int vrctx_fib_add(struct vrctx *ctx);
+void vrctx_fib_del(struct vrctx *ctx);
+
+/* purge.c */
+void vrctx_purge(struct net *net, u32 id);
+
+/* task.c */
+bool vrctx_may_see(const struct net *net, u32 id);
+
+/* proc.c */
+#ifdef CONFIG_PROC_FS
+int vrctx_proc_init(struct net *net);
+void vrctx_proc_exit(struct net *net);
+#else
+static inline int vrctx_proc_init(struct net *net) { return 0; }
+static inline void vrctx_proc_exit(struct net *net) { }
+#endif
+
+/* netlink.c */
+void vrctx_notify(struct vrctx *ctx, u8 cmd);
+void vrctx_notify_dev(struct net_device *dev);
+int vrctx_netlink_init(void);
+
+#endif /* _VRCTX_CTX_H */

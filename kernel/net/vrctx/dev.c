@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual-router contexts: devices, and the packets that pass them.
+ */
+
+#include <linux/if_arp.h>
+#include <linux/inetdevice.h>
+#include <linux/netdevice.h>
+#include <net/arp.h>
+#include <net/dst.h>
+#include <net/ipv6_stubs.h>
+#include <net/rtnetlink.h>
+
+#include "ctx.h"
+
+#include <trace/events/vrctx.h>
+
+/* Device whose packets are dropped from the backlogs. Set under RTNL. */
+static const struct net_device *vrctx_flush_dev;
+
+/* Where to count what is nobody's */
+DEFINE_PER_CPU(struct vrctx_stats, vrctx_no_stats);
+EXPORT_PER_CPU_SYMBOL_GPL(vrctx_no_stats);
+
+/* Counters of context @id. RCU. */
+static struct vrctx_stats __percpu *vrctx_stats(const struct net *net, u32 id)
+{
+	const struct vrctx *ctx = vrctx_find(net, id);
+	struct vrctx_stats __percpu *stats;
+
+	stats = ctx ? READ_ONCE(ctx->stats) : NULL;
+
+	return stats ? : &vrctx_no_stats;
+}
+
+/* Packet and device are not in the same context: fine on the loopback device */
+bool __vrctx_tx_ok(struct sk_buff *skb, const struct net_device *dev,
+		   bool forwarded)
+{
+	struct vrctx_stats __percpu *stats;
+	bool ok = dev->flags & IFF_LOOPBACK;
+
+	rcu_read_lock();
+	stats = vrctx_stats(dev_net_rcu(dev),
+			    skb->vrctx ? : READ_ONCE(dev->vrctx));
+	if (!ok) {
+		trace_vrctx_wrong(skb, dev);
+		this_cpu_inc(stats->wrong_ctx);
+	} else if (forwarded) {
+		this_cpu_inc(stats->fwd);
+	} else {
+		this_cpu_inc(stats->tx);
+	}
+	rcu_read_unlock();
+
+	if (!ok)
+		kfree_skb_reason(skb, (u32)SKB_DROP_REASON_VRCTX_MISMATCH);
+
+	return ok;
+}
+EXPORT_SYMBOL_GPL(__vrctx_tx_ok);
+
+static const struct net_device *vrctx_skb_dev(const struct sk_buff *skb)
+{
+	return skb->dev ? : skb_dst(skb) ? skb_dst_dev(skb) : NULL;
+}
+
+void vrctx_count_wrong(const struct sk_buff *skb)
+{
+	struct vrctx_stats __percpu *stats;
+	const struct net_device *dev;
+
+	rcu_read_lock();
+	dev = vrctx_skb_dev(skb);
+	if (dev) {
+		trace_vrctx_wrong(skb, dev);
+		stats = vrctx_stats(dev_net_rcu(dev),
+				    skb->vrctx ? : READ_ONCE(dev->vrctx));
+		this_cpu_inc(stats->wrong_ctx);
+	}
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(vrctx_count_wrong);
+
+void vrctx_count_no_route(const struct sk_buff *skb)
+{
+	struct vrctx_stats __percpu *stats;
+	const struct net_device *dev;
+
+	if (likely(!skb->vrctx))
+		return;
+
+	rcu_read_lock();
+	dev = vrctx_skb_dev(skb);
+	if (dev) {
+		stats = vrctx_stats(dev_net_rcu(dev), skb->vrctx);
+		this_cpu_inc(stats->no_route);
+	}
+	rcu_read_unlock();
+}
+
+/* Sum of a context's counters. RCU or RTNL. */
+void vrctx_read_stats(const struct vrctx *ctx, struct vrctx_stats *sum)
+{
+	struct vrctx_stats __percpu *stats = READ_ONCE(ctx->stats);
+	int cpu;
+
+	memset(sum, 0, sizeof(*sum));
+	if (!stats)
+		return;
+
+	for_each_possible_cpu(cpu) {
+		const struct vrctx_stats *s = per_cpu_ptr(stats, cpu);
+
+		sum->rx += READ_ONCE(s->rx);
+		sum->tx += READ_ONCE(s->tx);
+		sum->fwd += READ_ONCE(s->fwd);
+		sum->no_route += READ_ONCE(s->no_route);
+		sum->wrong_ctx += READ_ONCE(s->wrong_ctx);
+	}
+}
+
+/* Called on each packet in the backlogs by vrctx_flush_backlogs() */
+bool vrctx_flush_skb(const struct sk_buff *skb)
+{
+	bool stale = false;
+
+	if (skb->dev == READ_ONCE(vrctx_flush_dev))
+		return true;
+
+	if (skb->vrctx) {
+		rcu_read_lock();
+		stale = !vrctx_find_live(dev_net_rcu(skb->dev), skb->vrctx);
+		rcu_read_unlock();
+	}
+
+	return stale;
+}
+
+/* Devices in context 0. RCU or RTNL. */
+u32 vrctx_dev_count(const struct net *net)
+{
+	struct net_device *dev;
+	u32 count = 0;
+
+	rcu_read_lock();
+	for_each_netdev_rcu((struct net *)net, dev)
+		count += !READ_ONCE(dev->vrctx);
+	rcu_read_unlock();
+
+	return count;
+}
+
+/* @ctx is active or NULL for context 0 */
+static void vrctx_dev_assign(struct net_device *dev, struct vrctx *ctx)
+{
+	struct net *net = dev_net(dev);
+	struct vrctx *old = NULL;
+	u32 id = ctx ? ctx->id : 0;
+
+	if (dev->vrctx)
+		old = vrctx_find(net, dev->vrctx);
+
+	trace_vrctx_dev_move(dev, dev->vrctx, id);
+	if (ctx) {
+		refcount_inc(&ctx->refs);
+		ctx->ndev++;
+	}
+	/* Never without: the two are not read together */
+	WRITE_ONCE(dev->vrctx_stats, ctx ? ctx->stats : &vrctx_no_stats);
+	WRITE_ONCE(dev->vrctx, id);
+	if (old) {
+		old->ndev--;
+		vrctx_put(old);
+	}
+	vrctx_notify_dev(dev);
+}
+
+void __vrctx_dev_reset(struct net_device *dev)
+{
+	ASSERT_RTNL();
+
+	vrctx_dev_assign(dev, NULL);
+}
+
+static void vrctx_dev_neigh_flush(struct net_device *dev)
+{
+	neigh_ifdown(&arp_tbl, dev);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ipv6_stub->nd_tbl)
+		neigh_ifdown(ipv6_stub->nd_tbl, dev);
+#endif
+}
+
+/* Move a device that is down. RTNL. */
+static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
+{
+	int err = ctx ? vrctx_activate(ctx) : 0;
+
+	if (err)
+		return err;
+
+	/* What the protocols keep for the device is the old context's */
+	call_netdevice_notifiers(NETDEV_VRCTX, dev);
+	vrctx_dev_neigh_flush(dev);
+
+	/* So are packets that were received before it went down; they are
+	 * tagged only when they are processed.
+	 */
+	WRITE_ONCE(vrctx_flush_dev, dev);
+	vrctx_flush_backlogs();
+	WRITE_ONCE(vrctx_flush_dev, NULL);
+	synchronize_net();
+
+	vrctx_dev_assign(dev, ctx);
+
+	return 0;
+}
+
+/* The kinds of devices whose every packet goes through the places that tag
+ * and check packets, and that keep no addresses or routes of their own.
+ */
+static bool vrctx_dev_supported(const struct net_device *dev)
+{
+	static const char * const kinds[] = {
+		"bond", "bridge", "dummy", "macvlan", "tun", "veth", "vlan",
+	};
+
+	if (!dev->rtnl_link_ops)
+		return dev->type == ARPHRD_ETHER;
+
+	return match_string(kinds, ARRAY_SIZE(kinds),
+			    dev->rtnl_link_ops->kind) >= 0;
+}
+
+static bool vrctx_dev_mc_forwarding(struct net_device *dev)
+{
+	const struct in_device *in_dev = __in_dev_get_rtnl(dev);
+
+	return in_dev && IPV4_DEVCONF(in_dev->cnf, MC_FORWARDING);
+}
+
+/**
+ * vrctx_dev_set - put a device into a context
+ * @dev: device
+ * @ctx: live context, NULL for context 0
+ * @extack: why not
+ *
+ * Context: RTNL.
+ * Return: 0 or a negative errno.
+ */
+int vrctx_dev_set(struct net_device *dev, struct vrctx *ctx,
+		  struct netlink_ext_ack *extack)
+{
+	ASSERT_RTNL();
+
+	if (dev->vrctx == (ctx ? ctx->id : 0) && !(dev->flags & IFF_LOOPBACK))
+		return 0;
+
+	if (dev->flags & IFF_LOOPBACK) {
+		NL_SET_ERR_MSG(extack, "The loopback device serves all contexts");
+		return -EOPNOTSUPP;
+	}
+	if (!vrctx_dev_supported(dev)) {
+		NL_SET_ERR_MSG(extack, "This kind of device does not support contexts");
+		return -EOPNOTSUPP;
+	}
+	if (netdev_master_upper_dev_get(dev)) {
+		NL_SET_ERR_MSG(extack, "The device has a master");
+		return -EBUSY;
+	}
+	if (netdev_is_rx_handler_busy(dev)) {
+		NL_SET_ERR_MSG(extack, "Another device takes the packets of this one");
+		return -EBUSY;
+	}
+	if (vrctx_dev_mc_forwarding(dev)) {
+		NL_SET_ERR_MSG(extack, "The device is used for multicast routing");
+		return -EBUSY;
+	}
+	if (dev->flags & IFF_UP) {
+		NL_SET_ERR_MSG(extack, "The device is up");
+		return -EBUSY;
+	}
+
+	return vrctx_dev_move(dev, ctx);
+}
+
+/* Take the devices of a context down and move them to context 0. RTNL. */
+void vrctx_dev_evict(struct vrctx *ctx)
+{
+	struct net_device *dev;
+
+	ASSERT_RTNL();
+
+	for_each_netdev(ctx->net, dev) {
+		if (!ctx->ndev)
+			break;
+		if (dev->vrctx != ctx->id)
+			continue;
+		dev_close(dev);
+		vrctx_dev_move(dev, NULL);
+	}
+}

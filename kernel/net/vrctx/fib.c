@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual-router contexts: one IPv4 FIB table each.
+ *
+ * The tables are not in the hash of the namespace's tables: a context's is
+ * found by its number in a step or two, however many there are.
+ */
+
+#include <linux/inetdevice.h>
+#include <net/ip_fib.h>
+#include <net/route.h>
+
+#include "ctx.h"
+
+int vrctx_fib_lookup(struct net *net, struct flowi4 *flp,
+		     struct fib_result *res, unsigned int flags)
+{
+	struct fib_table *tb;
+	struct vrctx *ctx;
+	int err = -EAGAIN;
+
+	rcu_read_lock();
+	ctx = vrctx_find(net, l3dom_vrctx(flp->flowi4_l3mdev));
+	tb = ctx ? rcu_dereference(ctx->fib4) : NULL;
+	if (likely(tb))
+		err = fib_table_lookup(tb, flp, res, flags);
+	rcu_read_unlock();
+
+	return err == -EAGAIN ? -ENETUNREACH : err;
+}
+EXPORT_SYMBOL_GPL(vrctx_fib_lookup);
+
+struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id)
+{
+	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb_id));
+
+	return ctx ? rcu_dereference_rtnl(ctx->fib4) : NULL;
+}
+
+struct fib_table *vrctx_fib_table_new(struct net *net, u32 tb_id)
+{
+	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb_id));
+	int err;
+
+	if (!ctx)
+		return NULL;
+	if (ctx->dead)
+		return ERR_PTR(-ENETUNREACH);
+
+	err = vrctx_activate(ctx);
+	return err ? ERR_PTR(err) : rtnl_dereference(ctx->fib4);
+}
+
+struct fib_table *vrctx_fib_table_next(struct net *net, u32 *id)
+{
+	unsigned long index = *id;
+	struct fib_table *tb;
+	struct vrctx *ctx;
+
+	while ((ctx = xa_find_after(&net->vrctx.xa, &index, VRCTX_ID_MAX,
+				    VRCTX_ACTIVE))) {
+		*id = index;
+		tb = rcu_dereference_rtnl(ctx->fib4);
+		if (tb)
+			return tb;
+	}
+
+	return NULL;
+}
+
+u32 __vrctx_table_used(const struct net *net, u32 id)
+{
+	u32 used;
+
+	rcu_read_lock();
+	used = vrctx_find(net, id) ? id : 0;
+	rcu_read_unlock();
+
+	return used;
+}
+EXPORT_SYMBOL_GPL(__vrctx_table_used);
+
+bool vrctx_table_dead(const struct net *net, u32 tb_id)
+{
+	u32 id = vrctx_table_ctx(tb_id);
+	struct vrctx *ctx;
+	bool dead;
+
+	if (likely(!id))
+		return false;
+
+	rcu_read_lock();
+	ctx = vrctx_find(net, id);
+	dead = ctx && READ_ONCE(ctx->dead);
+	rcu_read_unlock();
+
+	return dead;
+}
+
+bool vrctx_fib_note_local(struct net *net, const struct fib_table *tb)
+{
+	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb->tb_id));
+
+	if (!ctx || rtnl_dereference(ctx->fib4) != tb)
+		return false;
+
+	WRITE_ONCE(ctx->local_routes, true);
+	return true;
+}
+
+bool vrctx_fib_has_local(const struct net *net, u32 id)
+{
+	struct vrctx *ctx;
+	bool ret;
+
+	rcu_read_lock();
+	ctx = vrctx_find(net, id);
+	ret = ctx && READ_ONCE(ctx->local_routes);
+	rcu_read_unlock();
+
+	return ret;
+}
+
+/* Add or remove local @dst/@len on the loopback device */
+static int vrctx_fib_local(struct vrctx *ctx, struct fib_table *tb, bool add,
+			   __be32 dst, int len)
+{
+	struct fib_config cfg = {
+		.fc_protocol	= RTPROT_KERNEL,
+		.fc_type	= RTN_LOCAL,
+		.fc_scope	= RT_SCOPE_HOST,
+		.fc_table	= tb->tb_id,
+		.fc_dst		= dst,
+		.fc_dst_len	= len,
+		.fc_prefsrc	= htonl(INADDR_LOOPBACK),
+		.fc_oif		= ctx->net->loopback_dev->ifindex,
+		.fc_nlflags	= NLM_F_CREATE | NLM_F_APPEND,
+		.fc_nlinfo	= {
+			.nl_net	= ctx->net,
+		},
+	};
+	int err;
+
+	if (!add)
+		return fib_table_delete(ctx->net, tb, &cfg, NULL);
+
+	err = fib_table_insert(ctx->net, tb, &cfg, NULL);
+	return err == -EEXIST ? 0 : err;
+}
+
+/* What the loopback device's address is to context 0. The address itself
+ * first: it is the preferred source of the network.
+ */
+static int vrctx_fib_lo(struct vrctx *ctx, struct fib_table *tb, bool add)
+{
+	int err, err2;
+
+	err = vrctx_fib_local(ctx, tb, add, htonl(INADDR_LOOPBACK), 32);
+	if (err && add)
+		return err;
+
+	err2 = vrctx_fib_local(ctx, tb, add, htonl(INADDR_LOOPBACK) &
+					     inet_make_mask(8), 8);
+	return err ? : err2;
+}
+
+static void vrctx_fib_free(struct vrctx *ctx, struct fib_table *tb)
+{
+	RCU_INIT_POINTER(ctx->fib4, NULL);
+	fib_table_flush(ctx->net, tb, true);
+	fib_free_table(tb);
+}
+
+/* Set up the table of a context that becomes active. RTNL. */
+int vrctx_fib_add(struct vrctx *ctx)
+{
+	const struct net_device *lo = ctx->net->loopback_dev;
+	struct fib_table *tb;
+	int err;
+
+	tb = fib_trie_table(vrctx_table_id(ctx->id), NULL);
+	if (!tb)
+		return -ENOMEM;
+
+	/* adding routes looks the table up */
+	rcu_assign_pointer(ctx->fib4, tb);
+	if (!(lo->flags & IFF_UP))
+		return 0;
+
+	err = vrctx_fib_lo(ctx, tb, true);
+	if (err) {
+		vrctx_fib_lo(ctx, tb, false);
+		vrctx_fib_free(ctx, tb);
+	}
+
+	return err;
+}
+
+/* The context is being deleted: nothing is to be reached in it. RTNL. */
+void vrctx_fib_del(struct vrctx *ctx)
+{
+	struct fib_table *tb = rtnl_dereference(ctx->fib4);
+
+	if (!tb)
+		return;
+
+	vrctx_fib_free(ctx, tb);
+	rt_cache_flush(ctx->net);
+}
+
+void vrctx_fib_lo_up(struct net *net)
+{
+	struct fib_table *tb;
+	u32 id = 0;
+
+	while ((tb = vrctx_fib_table_next(net, &id))) {
+		if (vrctx_fib_lo(vrctx_find(net, id), tb, true))
+			net_warn_ratelimited("vrctx: no loopback routes in context %u\n",
+					     id);
+	}
+}
+
+void vrctx_fib_exit(struct net *net)
+{
+	struct fib_table *tb;
+	u32 id = 0;
+
+	while ((tb = vrctx_fib_table_next(net, &id)))
+		vrctx_fib_free(vrctx_find(net, id), tb);
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual-router contexts: sockets.
+ */
+
+#include <linux/in.h>
+#include <linux/igmp.h>
+#include <linux/netlink.h>
+#include <linux/nsproxy.h>
+#include <linux/sched/task.h>
+#include <linux/sockptr.h>
+#include <net/inet_sock.h>
+#include <net/sock.h>
+
+#include "ctx.h"
+
+DEFINE_STATIC_KEY_FALSE(vrctx_any_used);
+EXPORT_SYMBOL_GPL(vrctx_any_used);
+
+/* May a task in a context create such a socket? Only what keeps to the
+ * context, or has nothing to do with the network.
+ */
+static int vrctx_sock_family(int family, int type, int protocol)
+{
+	bool ok = true;
+
+	switch (family) {
+	case AF_UNIX:
+	case AF_ALG:
+		break;
+	case AF_NETLINK:
+		ok = protocol == NETLINK_ROUTE ||
+		     protocol == NETLINK_GENERIC ||
+		     protocol == NETLINK_KOBJECT_UEVENT ||
+		     protocol == NETLINK_AUDIT;
+		break;
+	case AF_INET:
+		if (type == SOCK_STREAM)
+			ok = !protocol || protocol == IPPROTO_TCP;
+		else if (type == SOCK_DGRAM)
+			ok = !protocol || protocol == IPPROTO_UDP ||
+			     protocol == IPPROTO_UDPLITE ||
+			     protocol == IPPROTO_ICMP;
+		else
+			ok = type == SOCK_RAW;
+		break;
+	default:
+		return -EAFNOSUPPORT;
+	}
+
+	return ok ? 0 : -EPROTONOSUPPORT;
+}
+
+int vrctx_sock_create_check(struct net *net, int family, int type,
+			    int protocol)
+{
+	u32 id = READ_ONCE(current->vrctx);
+	int err;
+
+	if (likely(!id) || !net_eq(net, current->nsproxy->net_ns))
+		return 0;
+
+	err = vrctx_sock_family(family, type, protocol);
+	if (err || family != AF_INET)
+		return err;
+
+	rcu_read_lock();
+	if (!vrctx_find_live(net, id))
+		err = -ENETUNREACH;
+	rcu_read_unlock();
+
+	return err;
+}
+
+/* Under alloc_lock, so that the task carries the number until the socket does */
+void vrctx_sk_init(struct sock *sk, struct net *net, int family, int kern)
+{
+	if (kern || family != AF_INET || likely(!READ_ONCE(current->vrctx)))
+		return;
+
+	task_lock(current);
+	if (current->vrctx && net_eq(net, current->nsproxy->net_ns)) {
+		sk->sk_vrctx = current->vrctx;
+		__vrctx_sock_hold(net, sk->sk_vrctx);
+	}
+	task_unlock(current);
+}
+
+void __vrctx_sock_hold(struct net *net, u32 id)
+{
+	if (id != SK_VRCTX_ANY)
+		vrctx_get_user(vrctx_carried(net, id), VRCTX_SOCK);
+}
+EXPORT_SYMBOL_GPL(__vrctx_sock_hold);
+
+bool __vrctx_sock_tryhold(struct net *net, u32 id)
+{
+	struct vrctx *ctx;
+
+	rcu_read_lock();
+	ctx = vrctx_find_live(net, id);
+	if (ctx && !refcount_inc_not_zero(&ctx->refs))
+		ctx = NULL;
+	if (ctx)
+		atomic_inc(&ctx->socks);
+	rcu_read_unlock();
+
+	return ctx;
+}
+EXPORT_SYMBOL_GPL(__vrctx_sock_tryhold);
+
+void __vrctx_sock_put(struct net *net, u32 id)
+{
+	if (id != SK_VRCTX_ANY)
+		vrctx_put_user(vrctx_carried(net, id), VRCTX_SOCK);
+}
+EXPORT_SYMBOL_GPL(__vrctx_sock_put);
+
+/* Does the socket's protocol do contexts, and @any serve all of them? */
+static bool vrctx_sk_supported(const struct sock *sk, bool any)
+{
+	if (sk->sk_family != AF_INET)
+		return false;
+
+	switch (sk->sk_type) {
+	case SOCK_STREAM:
+		return sk->sk_protocol == IPPROTO_TCP;
+	case SOCK_DGRAM:
+		return sk->sk_protocol == IPPROTO_UDP ||
+		       (!any && (sk->sk_protocol == IPPROTO_UDPLITE ||
+				 sk->sk_protocol == IPPROTO_ICMP));
+	case SOCK_RAW:
+		return !any;
+	default:
+		return false;
+	}
+}
+
+/* Has the socket something that belongs to the context it is in? */
+static int vrctx_sk_in_use(const struct sock *sk)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+
+	if (sk->sk_state != TCP_CLOSE)
+		return -EISCONN;
+
+	/* A raw socket's number is its protocol, and it has one at once */
+	if ((inet->inet_num && sk->sk_type != SOCK_RAW) ||
+	    inet->inet_rcv_saddr || inet->inet_saddr ||
+	    sk->sk_bound_dev_if || rcu_access_pointer(inet->mc_list))
+		return -EINVAL;
+
+	return 0;
+}
+
+static void vrctx_any_on(void)
+{
+	rtnl_lock();
+	static_branch_enable(&vrctx_any_used);
+	rtnl_unlock();
+}
+
+int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	struct net *net = sock_net(sk);
+	struct vrctx *ctx;
+	u32 val, id, old;
+	int err;
+
+	if (optlen != sizeof(val))
+		return -EINVAL;
+	if (copy_from_sockptr(&val, optval, sizeof(val)))
+		return -EFAULT;
+	if (val > VRCTX_ID_MAX && val != VRCTX_ANY)
+		return -EINVAL;
+	if (!vrctx_sk_supported(sk, val == VRCTX_ANY))
+		return -EOPNOTSUPP;
+
+	id = val == VRCTX_ANY ? SK_VRCTX_ANY : val;
+	if (id != READ_ONCE(sk->sk_vrctx) &&
+	    !sockopt_ns_capable(net->user_ns, CAP_NET_ADMIN))
+		return -EPERM;
+
+	if (id == SK_VRCTX_ANY) {
+		vrctx_any_on();
+	} else if (id) {
+		/* takes RTNL, which comes before the socket lock */
+		ctx = vrctx_get_id(net, id, VRCTX_SOCK);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+	}
+
+	sockopt_lock_sock(sk);
+	old = sk->sk_vrctx;
+	err = vrctx_sk_in_use(sk);
+	/* somebody else may have changed it meanwhile */
+	if (!err && id != old &&
+	    !sockopt_ns_capable(net->user_ns, CAP_NET_ADMIN))
+		err = -EPERM;
+	if (!err) {
+		WRITE_ONCE(sk->sk_vrctx, id);
+		sk_dst_reset(sk);
+	}
+	sockopt_release_sock(sk);
+
+	vrctx_sock_put(net, err ? id : old);
+
+	return err;
+}
+
+u32 vrctx_sk_uapi(const struct sock *sk)
+{
+	u32 id = READ_ONCE(sk->sk_vrctx);
+
+	return id == SK_VRCTX_ANY ? VRCTX_ANY : id;
+}
+
+int vrctx_sk_get(const struct sock *sk, int *val)
+{
+	if (!vrctx_sk_supported(sk, false))
+		return -EOPNOTSUPP;
+
+	*val = vrctx_sk_uapi(sk);
+	return 0;
+}
+
+int vrctx_sk_cmsg(struct sock *sk, u32 val, u32 *id)
+{
+	u32 own = READ_ONCE(sk->sk_vrctx);
+	int err = 0;
+
+	if (!vrctx_sk_supported(sk, false))
+		return -EOPNOTSUPP;
+	if (val > VRCTX_ID_MAX || (own != SK_VRCTX_ANY && own != val))
+		return -EINVAL;
+
+	if (val && own == SK_VRCTX_ANY) {
+		rcu_read_lock();
+		if (!vrctx_find_live(sock_net(sk), val))
+			err = -ENOENT;
+		rcu_read_unlock();
+	}
+	if (!err)
+		*id = val;
+
+	return err;
+}
+EXPORT_SYMBOL_GPL(vrctx_sk_cmsg);
+
+int vrctx_sk_bind_dev_check(const struct sock *sk, int ifindex)
+{
+	const struct net_device *dev;
+	int err = 0;
+
+	if (!ifindex)
+		return 0;
+	/* There is none that is in all contexts */
+	if (sk->sk_vrctx == SK_VRCTX_ANY)
+		return -EINVAL;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(sock_net(sk), ifindex);
+	if (dev && !vrctx_sk_dev_ok(sk, dev))
+		err = -ENODEV;
+	rcu_read_unlock();
+
+	return err;
+}
