@@ -45,7 +45,7 @@ struct fib_table;
 #define SK_VRCTX_ANY	0x80000000U
 
 /* L3 domain of a context number or of SK_VRCTX_ANY */
-#define VRCTX_L3DOM(ctx)	(-(int)(ctx))
+#define VRCTX_L3DOM(ctx)	((int)-(u32)(ctx))
 
 /* A parameter of a function outside that exists only with contexts, so that
  * the object code without them stays as it was.
@@ -368,7 +368,7 @@ static inline bool l3dom_is_vrctx(int dom) { return false; }
 #define dev_vrctx(dev)			((void)(dev), 0U)
 #define dev_l3dom(dev)			((void)(dev), 0)
 #define dev_in_vrctx(dev, ctx)		true
-#define task_vrctx(tsk)			((void)(tsk), 0U)
+#define task_vrctx(tsk)			0U
 #define sk_in_l3dom(sk, dom)		((void)(sk), (void)(dom), true)
 #define vrctx_sk_dev_ok(sk, dev)	((void)(sk), (void)(dev), true)
 #define vrctx_any_sk(sk)		((void)(sk), false)
@@ -441,7 +441,7 @@ static inline bool vrctx_ptrace_ok(struct task_struct *task) { return true; }
 static inline bool vrctx_netns_enter_ok(const struct net *net) { return true; }
 static inline void vrctx_count_wrong(const struct sk_buff *skb) { }
 static inline void vrctx_count_no_route(const struct sk_buff *skb) { }
-static inline void vrctx_drop_unsupp(struct sk_buff *skb) { }
+#define vrctx_drop_unsupp(skb)		do { } while (0)
 
 #define vrctx_sk_bind_dev_check(sk, ifindex)	0
 #define vrctx_task_fork(parent, child)	do { } while (0)

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* bench.h - what the figures share: clock, netlink, namespaces, topology.
+ *
+ * Everything here exits with a message when it fails: a figure is measured
+ * or there is none.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <linux/netlink.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <x86intrin.h>
+
+#define IP4(a, b, c, d)	((uint32_t)((a) << 24 | (b) << 16 | (c) << 8 | (d)))
+
+#define die(...)	bench_die(__FILE__, __LINE__, __VA_ARGS__)
+void bench_die(const char *file, int line, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
+
+/* -- util.c: under -icount shift=0 the time stamp counter, at 1 GHz, counts
+ * instructions.
+ */
+static inline uint64_t now(void)
+{
+	_mm_lfence();
+	return __rdtsc();
+}
+
+/* Time that the CPU was idle so far: skipped by the emulator, not executed.
+ * Reading it costs much, so do it outside of what now() brackets.
+ */
+uint64_t idle(void);
+double median(uint64_t *sample, int n);
+/* Instructions executed by whomever while fn(i) runs, without idling. */
+uint64_t busy(void (*fn)(int i), int i);
+/* Let what was put off finish: callbacks after a grace period, work queues. */
+void settle(int seconds);
+/* Free memory in bytes, to the page. */
+uint64_t mem_free(void);
+
+void write_file(const char *path, const char *text);
+size_t read_file(const char *path, char *buf, size_t size);
+
+/* -- nl.c */
+struct nl {
+	int fd;
+	uint32_t seq;
+	size_t len;
+	union {
+		struct nlmsghdr h;
+		char buf[16384];
+	};
+};
+
+void nl_open(struct nl *nl, int proto);
+void *nl_start(struct nl *nl, int type, int flags, size_t size);
+void nl_put(struct nl *nl, int type, const void *data, size_t len);
+void nl_put_u32(struct nl *nl, int type, uint32_t val);
+void nl_put_str(struct nl *nl, int type, const char *s);
+size_t nl_nest(struct nl *nl, int type);
+void nl_end(struct nl *nl, size_t nest);
+/* Send what was built; the reply stays in nl->buf.  Returns 0 or -errno. */
+int nl_try(struct nl *nl);
+void nl_do(struct nl *nl, const char *what);
+
+/* -- link.c: rtnetlink and the vrctx family, in the current namespace */
+void link_dummy(const char *name);
+void link_veth(const char *name, const char *peer, int peer_ns);
+void link_vrf(const char *name, uint32_t table);
+void link_up(const char *name, int up);
+void link_master(const char *name, const char *master);
+void link_netns(const char *name, int ns);
+void link_mac(const char *name, uint8_t mac[6]);
+void addr_add(const char *name, uint32_t addr, int prefix);
+void neigh_add(const char *name, uint32_t addr, const uint8_t mac[6]);
+/* dev NULL: an unreachable route. */
+void route_add(uint32_t table, uint32_t dst, int prefix, uint32_t via,
+	       const char *dev);
+void link_del(const char *name);
+void rule_iif(const char *dev, uint32_t table);
+void rule_mark(uint32_t mark, uint32_t table);
+void rule_mark_del(uint32_t mark, uint32_t table);
+void ctx_new(uint32_t id);
+void ctx_del(uint32_t id);
+void ctx_move(const char *dev, uint32_t id);
+/* Packets sent and received by a device of the current namespace. */
+void link_packets(const char *name, uint64_t *rx, uint64_t *tx);
+/* Requests use the namespace they were first made in. */
+void link_forget(void);
+
+/* -- topo.c */
+enum mode { PLAIN, CTX, VRF, NETNS, RULE };
+
+#define CTX_ID		1
+#define CTX_OTHER	1000	/* the others are CTX_OTHER + 0 ... n - 1 */
+#define TABLE_BASE	0x01000000
+#define VRF_TABLE	100000
+
+struct topo {
+	enum mode mode;
+	int n;
+	int router, a, b;	/* namespaces */
+	uint8_t r0_mac[6], r1_mac[6];
+};
+
+/*	a: eth0 10.1.0.2 ---- r0 10.1.0.1 :router: r1 10.2.0.1 ---- eth0 :b
+ *
+ * r0 and r1 are in a context, VRF, ... as the mode says; n others exist.
+ */
+#define A_ADDR		IP4(10, 1, 0, 2)
+#define R0_ADDR		IP4(10, 1, 0, 1)
+#define R1_ADDR		IP4(10, 2, 0, 1)
+#define B_ADDR		IP4(10, 2, 0, 2)
+
+extern struct topo topo;
+
+void topo_make(enum mode mode, int n);
+int ns_new(void);
+void ns_enter(int ns);
+/* A socket of the router, in what the mode says. */
+int router_socket(int type);
+/* Put a device of the router, which is down, where the mode says. */
+void join(const char *dev);
+
+/* One more context, VRF, namespace or table with a rule.  The topology has
+ * those from 0 to topo.n - 1.  In mode NETNS one_create() and one_enter()
+ * leave the caller there, until one_leave().
+ */
+void one_create(int i);
+void one_use(int i);		/* give it a route; up, where it is a device */
+void one_delete(int i);
+void one_enter(int i);
+void one_leave(void);
+void one_socket(int fd, int i);	/* put a new socket there */
+
+/* -- The figures.  Each prints lines with result(). */
+void result(const char *name, double value, const char *unit);
+
+void fig_fwd4(void);
+void fig_udp_rr(void);
+void fig_tcp_crr(void);
+void fig_tcp_stream(void);
+void fig_create(void);
+void fig_if_add(void);
+void fig_flap(void);
+void fig_listen_all(void);
+
+#endif

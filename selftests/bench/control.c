@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/* control.c - what it costs to make, fill and delete contexts, VRFs, ...
+ *
+ * create.insn	one more
+ * create.bytes	memory of one that has a route
+ * delete.insn	one that has a route, with all that is put off
+ * if_add.insn	put a device into one, give it an address, bring it up
+ * flap.insn	such a device down and up
+ * listen_all.insn, listen_all.bytes
+ *		a listening TCP socket in each of the others, same port
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define SAMPLES	50
+/* Seconds: a namespace takes long to die. */
+#define LONG	30
+#define PORT	4299
+
+static void create(int i)
+{
+	one_create(i);
+}
+
+static void delete_all(int first)
+{
+	int i;
+
+	for (i = 0; i < SAMPLES; i++)
+		one_delete(first + i);
+	settle(LONG);
+}
+
+void fig_create(void)
+{
+	/* Enough of them that slab pages only partly filled do not matter. */
+	int many = topo.mode == CTX || topo.mode == RULE ? 5000 : 100;
+	int first = topo.n, i;
+	uint64_t sample[SAMPLES], rest, mem;
+
+	ns_enter(topo.router);
+	for (i = 0; i < SAMPLES; i++) {
+		sample[i] = busy(create, first + i);
+		one_use(first + i);
+		one_leave();
+	}
+	result("create.insn", median(sample, SAMPLES), "insn");
+
+	settle(LONG);
+	rest = busy(settle, LONG);
+	result("delete.insn", ((double)busy(delete_all, first) - rest) /
+	       SAMPLES, "insn");
+
+	first += SAMPLES;
+	settle(LONG);
+	mem = mem_free();
+	for (i = 0; i < many; i++) {
+		one_create(first + i);
+		one_use(first + i);
+		one_leave();
+	}
+	settle(LONG);
+	result("create.bytes", ((double)mem - mem_free()) / many, "bytes");
+	for (i = 0; i < many; i++)
+		one_delete(first + i);
+	settle(LONG);
+}
+
+/* -- Devices --------------------------------------------------------------- */
+
+static void add_device(int i)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "i%d", i);
+	if (topo.mode == NETNS) {
+		link_netns(name, topo.a);
+		ns_enter(topo.a);
+	} else {
+		join(name);
+	}
+	addr_add(name, IP4(200, 0, i, 1), 24);
+	link_up(name, 1);
+}
+
+void fig_if_add(void)
+{
+	uint64_t sample[SAMPLES];
+	char name[16];
+	int i;
+
+	for (i = 0; i < SAMPLES; i++) {
+		ns_enter(topo.router);
+		snprintf(name, sizeof(name), "i%d", i);
+		link_dummy(name);
+		settle(1);
+		sample[i] = busy(add_device, i);
+	}
+	ns_enter(topo.router);
+	result("if_add.insn", median(sample, SAMPLES), "insn");
+}
+
+static void flap(int i)
+{
+	(void)i;
+	link_up("flap", 0);
+	link_up("flap", 1);
+}
+
+void fig_flap(void)
+{
+	uint64_t sample[SAMPLES];
+	int i;
+
+	ns_enter(topo.router);
+	link_dummy("flap");
+	join("flap");
+	addr_add("flap", IP4(201, 0, 0, 1), 24);
+	link_up("flap", 1);
+	for (i = 0; i < SAMPLES; i++) {
+		settle(1);
+		sample[i] = busy(flap, 0);
+	}
+	result("flap.insn", median(sample, SAMPLES), "insn");
+}
+
+/* -- One port everywhere --------------------------------------------------- */
+
+static void listen_in(int i)
+{
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_port = htons(PORT),
+	};
+	int fd;
+
+	one_enter(i);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (fd < 0)
+		die("socket %d", i);
+	one_socket(fd, i);
+	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) || listen(fd, 16))
+		die("listen %d", i);
+}
+
+static void listen_all(int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		listen_in(i);
+}
+
+/* The sockets stay: this figure comes last. */
+void fig_listen_all(void)
+{
+	uint64_t mem, cost;
+
+	if (!topo.n || topo.mode == PLAIN || topo.mode == RULE)
+		return;
+	ns_enter(topo.router);
+	settle(1);
+	mem = mem_free();
+	cost = busy(listen_all, topo.n);
+	ns_enter(topo.router);
+	settle(1);
+	result("listen_all.insn", (double)cost / topo.n, "insn");
+	result("listen_all.bytes", ((double)mem - mem_free()) / topo.n,
+	       "bytes");
+}

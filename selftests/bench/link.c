@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+/* link.c - devices, addresses, routes and contexts of a namespace. */
+#include <arpa/inet.h>
+#include <linux/fib_rules.h>
+#include <linux/genetlink.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <linux/vrctx.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+static struct nl rt = { .fd = -1 };
+static struct nl ge = { .fd = -1 };
+static int family;
+
+void link_forget(void)
+{
+	if (rt.fd >= 0)
+		close(rt.fd);
+	if (ge.fd >= 0)
+		close(ge.fd);
+	rt.fd = -1;
+	ge.fd = -1;
+}
+
+static void *start(int type, int flags, size_t size)
+{
+	if (rt.fd < 0)
+		nl_open(&rt, NETLINK_ROUTE);
+	return nl_start(&rt, type, flags, size);
+}
+
+static uint32_t index_of(const char *name)
+{
+	uint32_t idx = if_nametoindex(name);
+
+	if (!idx)
+		die("no device %s", name);
+	return idx;
+}
+
+/* A new link of this kind; the caller adds the kind's data. */
+static size_t new_link(const char *name, const char *kind, size_t *info)
+{
+	start(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	nl_put_str(&rt, IFLA_IFNAME, name);
+	*info = nl_nest(&rt, IFLA_LINKINFO);
+	nl_put_str(&rt, IFLA_INFO_KIND, kind);
+	return nl_nest(&rt, IFLA_INFO_DATA);
+}
+
+static void new_link_done(size_t info, size_t data, const char *name)
+{
+	nl_end(&rt, data);
+	nl_end(&rt, info);
+	nl_do(&rt, name);
+}
+
+void link_dummy(const char *name)
+{
+	size_t info, data = new_link(name, "dummy", &info);
+
+	new_link_done(info, data, name);
+}
+
+void link_vrf(const char *name, uint32_t table)
+{
+	size_t info, data = new_link(name, "vrf", &info);
+
+	nl_put_u32(&rt, IFLA_VRF_TABLE, table);
+	new_link_done(info, data, name);
+}
+
+void link_veth(const char *name, const char *peer, int peer_ns)
+{
+	size_t info, data = new_link(name, "veth", &info), p;
+	struct ifinfomsg ifi = { 0 };
+
+	p = nl_nest(&rt, VETH_INFO_PEER);
+	memcpy(rt.buf + rt.len, &ifi, sizeof(ifi));
+	rt.len += sizeof(ifi);
+	nl_put_str(&rt, IFLA_IFNAME, peer);
+	nl_put_u32(&rt, IFLA_NET_NS_FD, peer_ns);
+	nl_end(&rt, p);
+	new_link_done(info, data, name);
+}
+
+static struct ifinfomsg *set_link(const char *name)
+{
+	struct ifinfomsg *ifi = start(RTM_NEWLINK, 0, sizeof(*ifi));
+
+	ifi->ifi_index = index_of(name);
+	return ifi;
+}
+
+void link_up(const char *name, int up)
+{
+	struct ifinfomsg *ifi = set_link(name);
+
+	ifi->ifi_flags = up ? IFF_UP : 0;
+	ifi->ifi_change = IFF_UP;
+	nl_do(&rt, name);
+}
+
+void link_master(const char *name, const char *master)
+{
+	set_link(name);
+	nl_put_u32(&rt, IFLA_MASTER, index_of(master));
+	nl_do(&rt, name);
+}
+
+void link_netns(const char *name, int ns)
+{
+	set_link(name);
+	nl_put_u32(&rt, IFLA_NET_NS_FD, ns);
+	nl_do(&rt, name);
+}
+
+void link_del(const char *name)
+{
+	struct ifinfomsg *ifi = start(RTM_DELLINK, 0, sizeof(*ifi));
+
+	ifi->ifi_index = index_of(name);
+	nl_do(&rt, name);
+}
+
+void link_mac(const char *name, uint8_t mac[6])
+{
+	struct ifreq ifr = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, SIOCGIFHWADDR, &ifr))
+		die("%s", name);
+	close(fd);
+	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
+}
+
+void addr_add(const char *name, uint32_t addr, int prefix)
+{
+	struct ifaddrmsg *ifa = start(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
+				      sizeof(*ifa));
+
+	ifa->ifa_family = AF_INET;
+	ifa->ifa_prefixlen = prefix;
+	ifa->ifa_index = index_of(name);
+	nl_put_u32(&rt, IFA_LOCAL, htonl(addr));
+	nl_put_u32(&rt, IFA_ADDRESS, htonl(addr));
+	nl_do(&rt, name);
+}
+
+void neigh_add(const char *name, uint32_t addr, const uint8_t mac[6])
+{
+	struct ndmsg *ndm = start(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
+				  sizeof(*ndm));
+
+	ndm->ndm_family = AF_INET;
+	ndm->ndm_ifindex = index_of(name);
+	ndm->ndm_state = NUD_PERMANENT;
+	nl_put_u32(&rt, NDA_DST, htonl(addr));
+	nl_put(&rt, NDA_LLADDR, mac, 6);
+	nl_do(&rt, name);
+}
+
+void route_add(uint32_t table, uint32_t dst, int prefix, uint32_t via,
+	       const char *dev)
+{
+	struct rtmsg *rtm = start(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
+				  sizeof(*rtm));
+
+	rtm->rtm_family = AF_INET;
+	rtm->rtm_dst_len = prefix;
+	rtm->rtm_table = RT_TABLE_UNSPEC;
+	rtm->rtm_protocol = RTPROT_STATIC;
+	rtm->rtm_type = dev ? RTN_UNICAST : RTN_UNREACHABLE;
+	if (dev && !via)
+		rtm->rtm_scope = RT_SCOPE_LINK;
+	if (prefix)
+		nl_put_u32(&rt, RTA_DST, htonl(dst));
+	nl_put_u32(&rt, RTA_TABLE, table);
+	if (via)
+		nl_put_u32(&rt, RTA_GATEWAY, htonl(via));
+	if (dev)
+		nl_put_u32(&rt, RTA_OIF, index_of(dev));
+	nl_do(&rt, "route");
+}
+
+static void rule(int type, int flags, uint32_t table)
+{
+	struct fib_rule_hdr *frh = start(type, flags, sizeof(*frh));
+
+	frh->family = AF_INET;
+	frh->action = FR_ACT_TO_TBL;
+	nl_put_u32(&rt, FRA_TABLE, table);
+}
+
+void rule_iif(const char *dev, uint32_t table)
+{
+	rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table);
+	nl_put_str(&rt, FRA_IIFNAME, dev);
+	nl_do(&rt, "rule");
+}
+
+void rule_mark(uint32_t mark, uint32_t table)
+{
+	rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table);
+	nl_put_u32(&rt, FRA_FWMARK, mark);
+	nl_do(&rt, "rule");
+}
+
+void rule_mark_del(uint32_t mark, uint32_t table)
+{
+	rule(RTM_DELRULE, 0, table);
+	nl_put_u32(&rt, FRA_FWMARK, mark);
+	nl_do(&rt, "rule");
+}
+
+/* -- Contexts -------------------------------------------------------------- */
+
+static void find_family(void)
+{
+	struct genlmsghdr *g;
+	struct nlattr *attr;
+	size_t off;
+
+	nl_open(&ge, NETLINK_GENERIC);
+	g = nl_start(&ge, GENL_ID_CTRL, 0, sizeof(*g));
+	g->cmd = CTRL_CMD_GETFAMILY;
+	g->version = 1;
+	nl_put_str(&ge, CTRL_ATTR_FAMILY_NAME, VRCTX_FAMILY_NAME);
+	nl_do(&ge, "this kernel has no contexts");
+	for (off = NLMSG_SPACE(sizeof(*g)); off < ge.len;
+	     off += NLA_ALIGN(attr->nla_len)) {
+		attr = (void *)(ge.buf + off);
+		if (attr->nla_type == CTRL_ATTR_FAMILY_ID)
+			family = *(uint16_t *)((char *)attr + NLA_HDRLEN);
+	}
+}
+
+static void ctx_start(int cmd)
+{
+	struct genlmsghdr *g;
+
+	if (ge.fd < 0)
+		find_family();
+	g = nl_start(&ge, family, 0, sizeof(*g));
+	g->cmd = cmd;
+	g->version = VRCTX_FAMILY_VERSION;
+}
+
+void ctx_new(uint32_t id)
+{
+	ctx_start(VRCTX_CMD_CTX_NEW);
+	nl_put_u32(&ge, VRCTX_A_CTX_ID, id);
+	nl_do(&ge, "ctx-new");
+}
+
+void ctx_del(uint32_t id)
+{
+	ctx_start(VRCTX_CMD_CTX_DEL);
+	nl_put_u32(&ge, VRCTX_A_CTX_ID, id);
+	nl_do(&ge, "ctx-del");
+}
+
+void ctx_move(const char *dev, uint32_t id)
+{
+	ctx_start(VRCTX_CMD_DEV_SET);
+	nl_put_u32(&ge, VRCTX_A_CTX_ID, id);
+	nl_put_str(&ge, VRCTX_A_CTX_IFNAME, dev);
+	nl_do(&ge, "dev-set");
+}
+
+void link_packets(const char *name, uint64_t *rx, uint64_t *tx)
+{
+	static char buf[1 << 20];
+	char key[IFNAMSIZ + 4];
+	char *p;
+
+	read_file("/proc/thread-self/net/dev", buf, sizeof(buf));
+	snprintf(key, sizeof(key), "%s:", name);
+	for (p = buf; p; p = strchr(p, '\n')) {
+		p += strspn(p, "\n ");
+		if (strncmp(p, key, strlen(key)))
+			continue;
+		if (sscanf(p + strlen(key),
+			   "%*u %lu %*u %*u %*u %*u %*u %*u %*u %lu",
+			   rx, tx) == 2)
+			return;
+	}
+	die("no counters of %s", name);
+}

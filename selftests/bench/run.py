@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Start the guests of make bench, compare their figures, write them down.
+
+usage: run.py --vm BZIMAGE --unpatched BZIMAGE --out DIR [--quick]
+              [--jobs N] [--only MODE[:N]]
+
+Every guest runs twice under -icount with the same seed and must say the same.
+"""
+import argparse
+import concurrent.futures
+import itertools
+import json
+import os
+import subprocess
+import sys
+
+import plan
+import svg
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
+SEED = "1"
+
+
+def guest(image, mode, n, groups):
+    """One boot. Returns {figure: (value, unit)}."""
+    cmd = [TOP + "/scripts/vm", "--icount", "--seed", SEED, "--kernel", image,
+           "--mem", "4G" if n >= 10000 else "2G" if n >= 1000 else "1G",
+           "--timeout", "3600",
+           f"/repo/build/bench/bench {mode} {n} {' '.join(groups)}"]
+    done = subprocess.run(cmd, stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True)
+    if done.returncode:
+        raise RuntimeError(f"bench {mode} {n} {' '.join(groups)}: exit "
+                           f"{done.returncode}\n{done.stdout}{done.stderr}")
+    out = {}
+    for line in done.stdout.splitlines():
+        name, value, unit = line.split("\t")
+        out[name] = (float(value), unit)
+    missing = [f for g in groups for f in plan.GROUPS[g] if f not in out]
+    if missing:
+        raise RuntimeError(f"bench {mode} {n} gave no {', '.join(missing)}\n"
+                           + done.stdout + done.stderr)
+    return out
+
+
+def measure(job, images):
+    mode, n, groups = job
+    image = images["unpatched" if mode == "plain-unpatched" else "vm"]
+    return guest(image, mode.removesuffix("-unpatched"), n, groups)
+
+
+def run_all(jobs, images, workers):
+    """Yield (job, [figures of run 1, figures of run 2] or an error)."""
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        futures = [(job, [pool.submit(measure, job, images)
+                          for _ in range(2)]) for job in jobs]
+        for i, (job, runs) in enumerate(futures):
+            try:
+                yield job, [f.result() for f in runs]
+            except RuntimeError as err:
+                yield job, str(err)
+            print(f"  {i + 1} of {len(jobs)}: {job[0]}, {job[1]} others, "
+                  f"{', '.join(job[2])}", file=sys.stderr, flush=True)
+
+
+def percent(value, base):
+    return (value / base - 1) * 100 if base else 0.0
+
+
+def collect(jobs, images, workers):
+    """Returns (results, complaints)."""
+    results, wrong = [], []
+    for (mode, n, _), runs in run_all(jobs, images, workers):
+        if isinstance(runs, str):
+            wrong.append(runs)
+            continue
+        first, second = runs
+        for name, (value, unit) in first.items():
+            again = second[name][0]
+            if abs(percent(again, value)) > plan.REPEAT:
+                wrong.append(f"{name} {mode} n={n}: {value} in one run, "
+                             f"{again} in the other")
+            results.append({"name": name, "mode": mode, "n": n,
+                            "value": value, "unit": unit})
+    order = {name: i for i, name in enumerate(plan.TITLES)}
+    results.sort(key=lambda r: (order[r["name"]], r["n"],
+                                plan.MODES.index(r["mode"])))
+    return results, wrong
+
+
+def bars(results):
+    """Returns ({(figure, mode): text}, complaints)."""
+    at0 = {(r["name"], r["mode"]): r["value"] for r in results if r["n"] == 0}
+    marks, wrong = {}, []
+    for name, mode, base, most in plan.BARS:
+        if (name, mode) not in at0 or (name, base) not in at0:
+            continue
+        more = percent(at0[name, mode], at0[name, base])
+        good = more <= most
+        marks[name, mode] = (f"{more:+.2f} % of {base}, bar {most:+.1f} %: "
+                             + ("ok" if good else "MISSED"))
+        if not good:
+            wrong.append(f"{name}: {mode} is {more:+.2f} % of {base}, the "
+                         f"bar is {most:+.1f} %")
+    return marks, wrong
+
+
+def show(results, marks):
+    print(f"{'':4}{'mode':<16}{'others':>7}{'value':>14}{'ratio':>8}")
+    for name, group in itertools.groupby(results, lambda r: r["name"]):
+        group = list(group)
+        print(f"{name}: {plan.TITLES[name]} ({group[0]['unit']})")
+        base = next((r["value"] for r in group if r["mode"] == "plain"
+                     and r["n"] == 0), group[0]["value"])
+        for r in group:
+            mark = marks.get((name, r["mode"]), "") if r["n"] == 0 else ""
+            print(f"{'':4}{r['mode']:<16}{r['n']:>7}{r['value']:>14,.1f}"
+                  f"{r['value'] / base if base else 0:>8.3f}  {mark}"
+                  .rstrip())
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("--vm", required=True)
+    args.add_argument("--unpatched", required=True)
+    args.add_argument("--out", required=True)
+    args.add_argument("--quick", action="store_true")
+    args.add_argument("--jobs", type=int, default=os.cpu_count())
+    args.add_argument("--only", help="one mode, or mode:n; no bars")
+    args = args.parse_args()
+
+    jobs = plan.quick() if args.quick else plan.full()
+    if args.only:
+        jobs = [j for j in jobs if args.only in (j[0], f"{j[0]}:{j[1]}")]
+    results, wrong = collect(jobs, {"vm": args.vm,
+                                    "unpatched": args.unpatched}, args.jobs)
+    marks, missed = bars(results)
+    wrong += missed
+    with open(args.out + "/results.json", "w", encoding="ascii") as f:
+        f.write("[\n" + ",\n".join(" " + json.dumps(r) for r in results)
+                + "\n]\n")
+    plots = svg.write_all(results, args.out)
+    show(results, marks)
+    print(f"\n{args.out}/results.json and {len(plots)} plots beside it")
+    for line in wrong:
+        print(f"bench: {line}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Plots of results as SVG, written by hand.
+
+A figure with one n is horizontal bars, one a mode; with several it is a line
+a mode over n, the number of others, both axes logarithmic.
+"""
+import math
+from xml.sax.saxutils import escape
+
+import plan
+
+COLOURS = {"plain-unpatched": "#999999", "plain": "#555555",
+           "ctx": "#c1272d", "vrf": "#0b6e99", "netns": "#4d8b31",
+           "rule": "#a05a00"}
+WIDTH, LEFT, RIGHT = 720, 150, 110
+
+
+def text(x, y, what, anchor="start", size=13):
+    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" '
+            f'text-anchor="{anchor}">{escape(what)}</text>')
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.1f}"
+
+
+def frame(name, unit, height, body):
+    title = f"{name}: {plan.TITLES[name]} ({unit})"
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
+        f'height="{height}" font-family="sans-serif">',
+        f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
+        text(10, 22, title, size=15), *body, "</svg>", ""])
+
+
+def bar_plot(name, rows):
+    top = max(r["value"] for r in rows) or 1
+    body = []
+    for i, r in enumerate(rows):
+        y = 40 + 28 * i
+        size = max(r["value"], 0) / top * (WIDTH - LEFT - RIGHT)
+        body += [text(LEFT - 8, y + 15, r["mode"], "end"),
+                 f'<rect x="{LEFT}" y="{y}" width="{size:.1f}" height="20" '
+                 f'fill="{COLOURS[r["mode"]]}"/>',
+                 text(LEFT + size + 6, y + 15, number(r["value"]))]
+    return frame(name, rows[0]["unit"], 50 + 28 * len(rows), body)
+
+
+def line_plot(name, rows):
+    height, bottom, head = 420, 370, 45
+    sizes = sorted({r["n"] for r in rows})
+    low = math.floor(math.log10(max(min(r["value"] for r in rows), 1)))
+    high = math.ceil(math.log10(max(r["value"] for r in rows) + 1))
+
+    def x_of(n):
+        return LEFT + sizes.index(n) / max(len(sizes) - 1, 1) * (
+            WIDTH - LEFT - RIGHT)
+
+    def y_of(value):
+        return bottom - (math.log10(max(value, 1)) - low) / max(
+            high - low, 1) * (bottom - head)
+
+    body = [text((LEFT + WIDTH - RIGHT) / 2, height - 10,
+                 "how many others exist", "middle")]
+    for n in sizes:
+        body.append(text(x_of(n), bottom + 20, f"{n:,}", "middle"))
+    for exp in range(low, high + 1):
+        y = y_of(10 ** exp)
+        body += [f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" '
+                 f'y2="{y:.1f}" stroke="#dddddd"/>',
+                 text(LEFT - 8, y + 4, f"{10 ** exp:,}", "end")]
+    ends = []
+    for mode in plan.MODES:
+        line = [(x_of(r["n"]), y_of(r["value"])) for r in rows
+                if r["mode"] == mode]
+        if not line:
+            continue
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in line)
+        body.append(f'<polyline points="{points}" fill="none" '
+                    f'stroke="{COLOURS[mode]}" stroke-width="2"/>')
+        body += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" '
+                 f'fill="{COLOURS[mode]}"/>' for x, y in line]
+        ends.append((line[-1][1], mode))
+    # The legend, at the height of the line's end, without overlap.
+    y = head - 20
+    for end, mode in sorted(ends):
+        y = max(y + 16, end)
+        body += [f'<rect x="{WIDTH - RIGHT + 12}" y="{y - 9:.1f}" width="10" '
+                 f'height="10" fill="{COLOURS[mode]}"/>',
+                 text(WIDTH - RIGHT + 26, y, mode, size=11)]
+    return frame(name, rows[0]["unit"], height, body)
+
+
+def write_all(results, out):
+    """One file a figure; returns their names."""
+    names = []
+    for name in dict.fromkeys(r["name"] for r in results):
+        rows = [r for r in results if r["name"] == name]
+        plot = line_plot if len({r["n"] for r in rows}) > 1 else bar_plot
+        names.append(f"{out}/{name}.svg")
+        with open(names[-1], "w", encoding="utf-8") as f:
+            f.write(plot(name, rows))
+    return names

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcp.c - tcp_crr.insn: connect, a byte each way, close; and
+ * tcp_stream.insn_per_kb: a kilobyte through an open connection.
+ *
+ * One thread is both sides; the handshake runs inside connect().
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define PORT	4244
+#define WARM	4
+#define SAMPLES	100
+#define CRR_BATCH	16
+#define CHUNK		16384
+#define STREAM_BATCH	64
+
+static int listener(int port)
+{
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+	};
+	int fd = router_socket(SOCK_STREAM), one = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) || listen(fd, 128))
+		die("listen");
+	return fd;
+}
+
+static void open_pair(int lfd, int port, int *client, int *server)
+{
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(R0_ADDR),
+	};
+
+	*client = socket(AF_INET, SOCK_STREAM, 0);
+	if (*client < 0 ||
+	    connect(*client, (struct sockaddr *)&sin, sizeof(sin)))
+		die("connect");
+	*server = accept(lfd, NULL, NULL);
+	if (*server < 0)
+		die("accept");
+}
+
+static void pass(int from, int to, char *buf, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	if (send(from, buf, len, MSG_DONTWAIT) != (ssize_t)len)
+		die("send");
+	while (done < len) {
+		n = recv(to, buf, len - done, MSG_DONTWAIT);
+		if (n <= 0)
+			die("%zu of %zu bytes arrived", done, len);
+		done += n;
+	}
+}
+
+static void crr(int lfd)
+{
+	int client, server;
+	char c = 'x';
+
+	open_pair(lfd, PORT, &client, &server);
+	pass(client, server, &c, 1);
+	pass(server, client, &c, 1);
+	close(client);
+	close(server);
+}
+
+void fig_tcp_crr(void)
+{
+	static uint64_t sample[SAMPLES];
+	int lfd = listener(PORT), i, j;
+	uint64_t t;
+
+	/* Sockets of this thread are the client's from here on. */
+	ns_enter(topo.a);
+	for (i = -WARM; i < SAMPLES; i++) {
+		t = now();
+		for (j = 0; j < CRR_BATCH; j++)
+			crr(lfd);
+		t = now() - t;
+		if (i >= 0)
+			sample[i] = t;
+	}
+	close(lfd);
+	result("tcp_crr.insn", median(sample, SAMPLES) / CRR_BATCH, "insn");
+}
+
+void fig_tcp_stream(void)
+{
+	static uint64_t sample[SAMPLES];
+	static char buf[CHUNK];
+	int lfd = listener(PORT + 1), client, server, i, j;
+	uint64_t t;
+
+	ns_enter(topo.a);
+	open_pair(lfd, PORT + 1, &client, &server);
+	/* More warming: the windows open first. */
+	for (i = -SAMPLES; i < SAMPLES; i++) {
+		t = now();
+		for (j = 0; j < STREAM_BATCH; j++)
+			pass(client, server, buf, sizeof(buf));
+		t = now() - t;
+		if (i >= 0)
+			sample[i] = t;
+	}
+	close(client);
+	close(server);
+	close(lfd);
+	result("tcp_stream.insn_per_kb", median(sample, SAMPLES) /
+	       (STREAM_BATCH * CHUNK / 1024.0), "insn");
+}

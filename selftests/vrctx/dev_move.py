@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Moving devices: what stays, what is flushed, what is refused.
+
+Guards kernel/net/vrctx/dev.c and the refusals in the stacking code.
+"""
+import errno as E
+import fcntl
+import socket
+import struct
+
+import vr_nl as nl
+from vr_nl import table_of, u32
+from vr_net import HIP, RIP, UDP, Lab, Netns, readable, sock
+from vr_pkt import HMAC, Wire
+from vr_tap import Skip, check, eq, params, refused, run
+
+LAB = Lab(1, 2, hosts=False)
+VR, RT = LAB.vr, LAB.rt
+ALL = (0, 1, 2)
+
+
+def ctx_of(dev):
+    return VR.call(nl.DEV_GET, ifname=dev)["id"]
+
+
+def make(kind, name="x0", data=b"", *extra):
+    try:
+        RT.link_add(name, kind, data, *extra)
+    except OSError as err:
+        raise Skip(f"no {kind} here: {err}") from err
+
+
+def linked(dev):
+    """IFLA_LINK attribute."""
+    return u32(5, RT.ifindex(dev))
+
+
+def test_addresses_stay():
+    """addresses stay, routes follow"""
+    make("dummy")
+    for cidr in ("10.1.1.1/24", "10.1.1.2/24", "172.16.9.9/32"):
+        RT.addr("x0", cidr)
+    want = RT.addrs("x0")
+    for ctx in (1, 2, 0):
+        VR.move("x0", ctx)
+        RT.link_set("x0", up=True)
+        eq(RT.addrs("x0"), want, f"addresses in {ctx}")
+        with sock(UDP, ctx, ("172.16.9.9", 9)):
+            pass
+        for other in set(ALL) - {ctx}:
+            refused(E.EADDRNOTAVAIL, f"bind in {other}", sock, UDP, other,
+                    ("172.16.9.9", 9))
+            check(("10.1.1.0/24", 1) not in RT.routes(table_of(other)),
+                  f"route in {other}")
+        check(("10.1.1.0/24", 1) in RT.routes(table_of(ctx)), "no route")
+        RT.link_set("x0", up=False)
+    RT.link_del("x0")
+
+
+def test_up_is_busy():
+    """a device that is up: EBUSY, and it stays up"""
+    make("dummy")
+    RT.link_set("x0", up=True)
+    err = refused(E.EBUSY, "move", VR.move, "x0", 1)
+    check(err.extack, "no extack text")
+    eq(ctx_of("x0"), 0, "context")
+    check(RT.link("x0")["flags"] & 1, "went down")
+    RT.link_del("x0")
+
+
+def test_same_context():
+    """a move to where it is: nothing happens, up or down"""
+    make("dummy")
+    RT.link_set("x0", up=True)
+    VR.move("x0", 0)
+    check(RT.link("x0")["flags"] & 1, "went down")
+    RT.link_del("x0")
+
+
+KINDS = [("dummy", b""), ("veth", b""), ("bridge", b""), ("bond", b"")]
+PORT = b"\x12\xb5"
+TUNNELS = [("ipip", b""), ("gre", b""), ("gretap", b""), ("sit", b""),
+           ("vti", b""), ("ip6tnl", b""), ("ip6gre", b""),
+           ("vxlan", u32(1, 5) + nl.attr(15, PORT)),
+           ("geneve", u32(1, 5) + nl.attr(2, bytes([10, 9, 9, 9]))),
+           ("bareudp", nl.attr(1, PORT) + nl.attr(2, b"\x88\x47")),
+           ("wireguard", b""), ("xfrm", u32(1, 1) + u32(2, 5)),
+           ("vrf", u32(1, 1000)), ("ifb", b""), ("team", b"")]
+
+
+@params(*[(k,) for k, _ in KINDS])
+def test_kind_moves(kind):
+    """supported kind moves:"""
+    make(kind, data=dict(KINDS)[kind])
+    VR.move("x0", 1)
+    eq(ctx_of("x0"), 1, "context")
+    RT.link_set("x0", up=True)
+    RT.link_set("x0", up=False)
+    VR.move("x0", 0)
+    RT.link_del("x0")
+
+
+@params(*[(k,) for k, _ in TUNNELS])
+def test_kind_refused(kind):
+    """unsupported kind is refused:"""
+    make(kind, data=dict(TUNNELS)[kind])
+    try:
+        err = refused(E.EOPNOTSUPP, kind, VR.move, "x0", 1)
+        check(err.extack, "no extack text")
+        eq(ctx_of("x0"), 0, "context")
+    finally:
+        RT.link_del("x0")
+
+
+def test_tun():
+    """a tun device moves"""
+    try:
+        fd = open("/dev/net/tun", "rb+", buffering=0)
+    except OSError as err:
+        raise Skip(f"no tun: {err}") from err
+    with fd:
+        fcntl.ioctl(fd, 0x400454ca, struct.pack("=16sH22x", b"t0", 0x1001))
+        VR.move("t0", 1)
+        RT.addr("t0", "10.8.0.1/24")
+        RT.link_set("t0", up=True)
+        with sock(UDP, 1) as one:
+            one.sendto(b"through the tunnel", ("10.8.0.2", 9))
+        check(b"through the tunnel" in fd.read(2000), "no packet")
+    RT.index.pop("t0", None)
+
+
+STACKED = {"vlan": nl.attr(1, struct.pack("=H", 5)), "macvlan": u32(1, 4)}
+
+
+@params(("vlan",), ("macvlan",))
+def test_stacked(kind):
+    """a device on top of another moves by itself:"""
+    LAB.rt.veth("low", "lowpeer")
+    make(kind, "x0", STACKED[kind], linked("low"))
+    VR.move("x0", 1)
+    eq((ctx_of("x0"), ctx_of("low")), (1, 0), "contexts")
+    RT.link_set("low", up=True)
+    RT.link_set("x0", up=True)
+    RT.link_del("low")
+    RT.index.pop("x0", None)
+    RT.index.pop("lowpeer", None)
+    eq(VR.get(id=1)["devices"], 0, "devices of context 1")
+
+
+def test_ipvlan():
+    """ipvlan demultiplexes by address: refused"""
+    LAB.rt.veth("low", "lowpeer")
+    try:
+        make("ipvlan", "x0", b"", linked("low"))
+        refused(E.EOPNOTSUPP, "ipvlan", VR.move, "x0", 1)
+        RT.link_del("x0")
+        VR.move("low", 1)
+        err = refused(E.EOPNOTSUPP, "on a device of a context", RT.link_add,
+                      "x0", "ipvlan", b"", linked("low"))
+        check(err.extack, "no extack text")
+    finally:
+        RT.link_del("low")
+        RT.index.pop("x0", None)
+        RT.index.pop("lowpeer", None)
+
+
+def test_master():
+    """a device with a master is EBUSY, and enslaving across is refused"""
+    make("bridge", "br0")
+    make("dummy")
+    RT.link_set("x0", master=RT.ifindex("br0"))
+    refused(E.EBUSY, "bridge port", VR.move, "x0", 1)
+    RT.link_set("x0", master=0)
+    VR.move("x0", 1)
+    err = refused((E.EOPNOTSUPP, E.EINVAL, E.EBUSY, E.EXDEV),
+                  "enslave a device of a context", RT.link_set, "x0",
+                  master=RT.ifindex("br0"))
+    check(err.extack, "no extack text")
+    RT.link_del("x0")
+    RT.link_del("br0")
+
+
+def test_vrf():
+    """no device of a context under a VRF, no VRF in a context"""
+    make("vrf", "red", u32(1, 1000))
+    make("dummy")
+    VR.move("x0", 1)
+    err = refused((E.EOPNOTSUPP, E.EINVAL, E.EBUSY, E.EXDEV), "enslave",
+                  RT.link_set, "x0", master=RT.ifindex("red"))
+    check(err.extack, "no extack text")
+    VR.move("x0", 0)
+    RT.link_set("x0", master=RT.ifindex("red"))
+    refused(E.EBUSY, "VRF port", VR.move, "x0", 1)
+    refused((E.EINVAL, E.EBUSY), "VRF with a context's table", RT.link_add,
+            "blue", "vrf", u32(1, table_of(1)))
+    RT.link_del("x0")
+    RT.link_del("red")
+
+
+def test_rx_handler():
+    """the lower device of a macvlan has an rx handler: EBUSY"""
+    make("dummy", "low")
+    make("macvlan", "x0", u32(1, 4), linked("low"))
+    RT.link_set("x0", up=True)
+    refused(E.EBUSY, "lower device", VR.move, "low", 1)
+    RT.link_del("low")
+    RT.index.pop("x0", None)
+
+
+def test_flushed():
+    """neighbours, routes and multicast do not travel along"""
+    wire = Wire(LAB, 1)
+    RT.route("192.0.2.0/24", via=HIP, dev="w1", table=table_of(1))
+    one = sock(UDP, 1, ("0.0.0.0", 5353))
+    one.setsockopt(socket.IPPROTO_IP, 35, struct.pack(
+        "=4s4si", bytes([239, 1, 1, 1]), b"\0" * 4, RT.ifindex("w1")))
+    RT.link_set("w1", up=False)
+    VR.move("w1", 2)
+    RT.link_set("w1", up=True)
+    eq(RT.neighs("w1"), {}, "neighbours")
+    for ctx in ALL:
+        check(("192.0.2.0/24", 1) not in RT.routes(table_of(ctx)),
+              f"route in {ctx}")
+    with open("/proc/thread-self/net/igmp", encoding="ascii") as f:
+        check("010101EF" not in f.read(), "still joined")
+    RT.neigh("w1", HIP, HMAC)
+    wire.send_udp(4000, 5353, b"m", dst="239.1.1.1", mac=b"\1\0\x5e\1\1\1")
+    wire.send_udp(4000, 5353, b"u")
+    wire.sync()
+    eq(readable(one), None, "datagram for the old context's socket")
+    one.close()
+    RT.link_del("w1")
+
+
+def test_connection_stays_behind():
+    """an established connection is not carried into the new context"""
+    host = LAB.add_host(1, "h1")
+    listen = sock(socket.SOCK_STREAM, 1, (RIP, 80), listen=2)
+    with host:
+        peer = socket.create_connection((RIP, 80), 10)
+    server = listen.accept()[0]
+    RT.link_set("h1", up=False)
+    VR.move("h1", 2)
+    RT.link_set("h1", up=True)
+    peer.settimeout(10)
+    peer.send(b"anyone?")
+    refused(E.ECONNRESET, "answer from context 2", peer.recv, 1)
+    eq(readable(server), None, "data for the old context")
+    for one in (peer, server, listen):
+        one.close()
+    RT.link_del("h1")
+    host.close()
+
+
+def test_namespace_move():
+    """a device that changes namespace comes out in context 0"""
+    far = Netns()
+    make("dummy")
+    VR.move("x0", 1)
+    RT.addr("x0", "10.1.1.1/24")
+    RT.link_set("x0", up=True)
+    RT.link_set("x0", netns=far.fd)
+    eq(VR.get(id=1)["devices"], 0, "devices of context 1")
+    check(("10.1.1.0/24", 1) not in RT.routes(table_of(1)), "route left")
+    with far:
+        eq(nl.Vrctx().call(nl.DEV_GET, ifname="x0")["id"], 0, "there")
+        far.rt.addr("x0", "10.1.1.1/24")
+        far.rt.link_set("x0", up=True)
+        check(("10.1.1.0/24", 1) in far.rt.routes(254), "no route in main")
+    far.close()
+
+
+def test_rename():
+    """the name is no part of it: renamed devices stay in their context"""
+    make("dummy")
+    VR.move("x0", 1)
+    RT.link_set("x0", name="y0")
+    eq(ctx_of("y0"), 1, "context")
+    RT.link_del("y0")
+
+
+def test_new_devices():
+    """new devices are born in context 0, the lower device's is no matter"""
+    make("dummy")
+    VR.move("x0", 1)
+    make("dummy", "x1")
+    eq(ctx_of("x1"), 0, "context")
+    for dev in ("x0", "x1"):
+        RT.link_del(dev)
+
+
+def test_many_moves():
+    """to and fro, with addresses and while the other context is used"""
+    make("dummy")
+    RT.addr("x0", "10.1.1.1/24")
+    for turn in range(60):
+        ctx = ALL[turn % 3]
+        VR.move("x0", ctx)
+        RT.link_set("x0", up=True)
+        sock(UDP, ctx, ("10.1.1.1", 9)).close()
+        RT.link_set("x0", up=False)
+    RT.link_del("x0")
+    for ctx in (1, 2):
+        eq(VR.get(id=ctx)["devices"], 0, f"devices of {ctx}")
+
+
+run(globals(), limit=90)

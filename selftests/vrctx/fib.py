@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""One FIB table per context: overlapping routes, and no way across.
+
+Guards kernel/net/vrctx/fib.c, the context test at the head of fib_lookup(),
+the table that addresses and connected routes go to (fib_add_ifaddr() and
+friends), and the rule that a route names devices of its own context only.
+"""
+import errno as E
+
+import vr_nl as nl
+from vr_nl import table_of
+from vr_net import HIP, UDP, Lab, Netns, sock
+from vr_pkt import Wire
+from vr_rt import (RTM_DELRULE, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL,
+                   RTN_PROHIBIT, RTN_UNICAST, RTN_UNREACHABLE)
+from vr_tap import check, eq, params, refused, run
+
+LAB = Lab(1, 2, hosts=False)
+RT = LAB.rt
+# the same network behind every wire, but each router address differs
+W = {ctx: Wire(LAB, ctx, cidr=f"10.0.0.{100 + ctx}/24") for ctx in (0, 1, 2)}
+ALL = (0, 1, 2)
+
+
+def source(ctx, dest):
+    """Source address that a context would use towards dest."""
+    with sock(UDP, ctx) as one:
+        one.connect((dest, 9))
+        return one.getsockname()[0]
+
+
+def leaves(ctx, dest):
+    """Numbers of the wires a datagram from a context shows up on."""
+    with sock(UDP, ctx) as one:
+        one.sendto(b"route", (dest, 9))
+    return [n for n, wire in W.items()
+            if any(p.dst == dest for p in wire.sync() if p.proto == 17)]
+
+
+def test_connected():
+    """connected and local routes are in the context's own table"""
+    for ctx in (1, 2):
+        have = RT.routes(table_of(ctx))
+        me = f"10.0.0.{100 + ctx}/32"
+        for key in (("10.0.0.0/24", RTN_UNICAST), (me, RTN_LOCAL),
+                    ("10.0.0.255/32", RTN_BROADCAST),
+                    ("127.0.0.0/8", RTN_LOCAL), ("127.0.0.1/32", RTN_LOCAL)):
+            check(key in have, f"{key} missing in {list(have)}")
+        for table in (254, 255):
+            check(not any(me in key for key in RT.routes(table)),
+                  f"{me} is in table {table}")
+    eq(len(RT.routes(254)), 1, "routes of main")
+
+
+def test_connected_down_up():
+    """link down empties the table of the device, up fills it again"""
+    RT.link_set(W[1].dev, up=False)
+    have = [k for k in RT.routes(table_of(1))
+            if k[1] != RTN_LOCAL and not k[0].startswith("127.")]
+    eq(have, [], "routes while down")
+    refused(E.ENETUNREACH, "while down", source, 1, HIP)
+    eq(source(2, HIP), "10.0.0.102", "other context")
+    RT.link_set(W[1].dev, up=True)
+    RT.neigh(W[1].dev, HIP, b"\2\0\0\0\0\2")
+    eq(source(1, HIP), "10.0.0.101", "after up")
+
+
+def test_source_per_context():
+    """the same destination, reached through each context's own link"""
+    for ctx in ALL:
+        eq(source(ctx, HIP), f"10.0.0.{100 + ctx}", f"source in {ctx}")
+        eq(leaves(ctx, HIP), [ctx], f"wires from {ctx}")
+
+
+@params(*[(n,) for n in ALL])
+def test_default(ctx):
+    """a default route in one context only:"""
+    for other in ALL:
+        refused(E.ENETUNREACH, f"{other} before", source, other, "8.8.8.8")
+    RT.route("default", via=HIP, dev=W[ctx].dev, table=table_of(ctx))
+    eq(leaves(ctx, "8.8.8.8"), [ctx], "wires")
+    for other in set(ALL) - {ctx}:
+        refused(E.ENETUNREACH, f"{other}", source, other, "8.8.8.8")
+        W[other].silent("another context")
+    RT.route_del("default", table=table_of(ctx))
+    refused(E.ENETUNREACH, "deleted", source, ctx, "8.8.8.8")
+
+
+def test_overlap():
+    """overlapping prefixes of different length"""
+    prefixes = {0: "192.0.2.0/24", 1: "192.0.2.128/25", 2: "192.0.2.200/32"}
+    for ctx, dst in prefixes.items():
+        RT.route(dst, via=HIP, dev=W[ctx].dev, table=table_of(ctx))
+    for dest, covered in (("192.0.2.200", (0, 1, 2)), ("192.0.2.130", (0, 1)),
+                          ("192.0.2.1", (0,))):
+        for ctx in ALL:
+            if ctx in covered:
+                eq(leaves(ctx, dest), [ctx], f"{dest} from {ctx}")
+            else:
+                refused(E.ENETUNREACH, f"{dest} from {ctx}", source, ctx, dest)
+    for ctx, dst in prefixes.items():
+        RT.route_del(dst, table=table_of(ctx))
+
+
+def test_same_prefix():
+    """one prefix in every table; add, replace and delete are per table"""
+    dst = "198.51.100.0/24"
+    for ctx in ALL:
+        RT.route(dst, via=HIP, dev=W[ctx].dev, table=table_of(ctx))
+        refused(E.EEXIST, "again", RT.route, dst, via=HIP, dev=W[ctx].dev,
+                table=table_of(ctx))
+    RT.route_del(dst, table=table_of(1))
+    refused(E.ESRCH, "delete again", RT.route_del, dst, table=table_of(1))
+    refused(E.ENETUNREACH, "deleted", source, 1, "198.51.100.1")
+    for ctx in (0, 2):
+        eq(source(ctx, "198.51.100.1"), f"10.0.0.{100 + ctx}", f"in {ctx}")
+    RT.route(dst, replace=True, kind=RTN_PROHIBIT, table=table_of(2))
+    refused(E.EACCES, "replaced", source, 2, "198.51.100.1")
+    eq(source(0, "198.51.100.1"), "10.0.0.100", "context 0")
+    for ctx in (0, 2):
+        RT.route_del(dst, table=table_of(ctx))
+
+
+@params((RTN_BLACKHOLE, E.EINVAL), (RTN_PROHIBIT, E.EACCES),
+        (RTN_UNREACHABLE, E.EHOSTUNREACH))
+def test_reject(kind, want):
+    """reject routes of one context, type and errno:"""
+    RT.route("203.0.113.0/24", kind=kind, table=table_of(1))
+    RT.route("203.0.113.0/24", via=HIP, dev=W[2].dev, table=table_of(2))
+    refused(want, "in the context", source, 1, "203.0.113.1")
+    eq(source(2, "203.0.113.1"), "10.0.0.102", "other context")
+    RT.route_del("203.0.113.0/24", table=table_of(1))
+    RT.route_del("203.0.113.0/24", table=table_of(2))
+
+
+@params((0, 1), (1, 0), (1, 2))
+def test_foreign_device(ctx, other):
+    """a route may not name a device of another context:"""
+    tables = [table_of(ctx)] + ([100, 255] if not ctx else [])
+    for table in tables:
+        for kwargs in ({"dev": W[other].dev},
+                       {"dev": W[other].dev, "via": HIP},
+                       {"dev": W[other].dev, "via": HIP, "onlink": True}):
+            err = refused((E.EINVAL, E.ENETUNREACH, E.EXDEV, E.ENODEV),
+                          f"table {table} {kwargs}", RT.route,
+                          "192.0.2.0/24", table=table, **kwargs)
+            check(err.extack, "no extack text")
+    check(not any(k[0] == "192.0.2.0/24" for k in RT.routes(table_of(ctx))),
+          "route was added")
+
+
+def test_gateway_elsewhere():
+    """a gateway that only another context can reach is no gateway"""
+    RT.route("172.16.0.0/24", dev=W[2].dev, table=table_of(2))
+    for ctx in (0, 1):
+        refused(E.ENETUNREACH, f"in {ctx}", RT.route, "192.0.2.0/24",
+                via="172.16.0.1", table=table_of(ctx))
+    RT.route("192.0.2.0/24", via="172.16.0.1", table=table_of(2))
+    RT.route_del("192.0.2.0/24", table=table_of(2))
+    RT.route_del("172.16.0.0/24", table=table_of(2))
+
+
+def test_foreign_prefsrc():
+    """the preferred source must be an address of the context"""
+    for ctx, other in ((0, 1), (1, 0), (1, 2)):
+        refused(E.EINVAL, f"source of {other} in {ctx}", RT.route,
+                "192.0.2.0/24", via=HIP, dev=W[ctx].dev,
+                src=f"10.0.0.{100 + other}", table=table_of(ctx))
+
+
+def test_same_address_removed():
+    """deleting an address in one context leaves its twins alone"""
+    for ctx in ALL:
+        RT.addr(W[ctx].dev, "10.9.9.9/24")
+        RT.route("192.0.2.0/24", via="10.9.9.1", dev=W[ctx].dev,
+                 src="10.9.9.9", table=table_of(ctx))
+    RT.addr_del(W[1].dev, "10.9.9.9/24")
+    check(not any("10.9.9." in k[0] or k[0] == "192.0.2.0/24"
+                  for k in RT.routes(table_of(1))), "left in context 1")
+    refused(E.EADDRNOTAVAIL, "bind in 1", sock, UDP, 1, ("10.9.9.9", 9))
+    for ctx in (0, 2):
+        sock(UDP, ctx, ("10.9.9.9", 9)).close()
+        eq(source(ctx, "192.0.2.1"), "10.9.9.9", f"source in {ctx}")
+        eq(source(ctx, "10.9.9.5"), "10.9.9.9", f"source in {ctx}")
+        RT.addr_del(W[ctx].dev, "10.9.9.9/24")
+
+
+def test_rules_do_not_capture():
+    """policy rules of context 0 neither see nor steer other contexts"""
+    RT.route("default", kind=RTN_BLACKHOLE, table=100)
+    RT.rule(100, 10)
+    try:
+        refused(E.EINVAL, "context 0", source, 0, HIP)
+        for ctx in (1, 2):      # not leaves(): context 0 answers no ping now
+            with sock(UDP, ctx) as one:
+                one.sendto(b"steer", (HIP, 9))
+            eq([p.dport for p in W[ctx].sync()], [9], f"wire of {ctx}")
+    finally:
+        RT.rule(100, 10, RTM_DELRULE)
+        RT.route_del("default", table=100, kind=RTN_BLACKHOLE)
+    eq(leaves(0, HIP), [0], "wires of 0 after")
+
+
+def test_rule_to_context():
+    """no rule may point to the table of a context"""
+    err = refused((E.EINVAL, E.EOPNOTSUPP, E.EBUSY), "rule", RT.rule,
+                  table_of(1), 20)
+    check(err.extack, "no extack text")
+
+
+def test_ordinary_table_is_busy():
+    """a number whose table was made by hand is EBUSY, then free again"""
+    RT.link_add("d0", "dummy")
+    RT.link_set("d0", up=True)
+    RT.route("192.0.2.0/24", dev="d0", table=table_of(77))
+    err = refused(E.EBUSY, "ctx-new", LAB.vr.new, 77)
+    check(err.extack, "no extack text")
+    RT.link_del("d0")
+
+
+def test_unknown_context():
+    """sockets of a deleted context have no route, not those of context 0"""
+    LAB.vr.new(3)
+    one = sock(UDP, 3)
+    LAB.vr.delete(3)
+    for dest in (HIP, "127.0.0.1", "10.0.0.100", "224.0.0.5"):
+        refused(E.ENETUNREACH, dest, one.sendto, b"x", (dest, 9))
+    for wire in W.values():
+        wire.silent("packet of a deleted context")
+    one.close()
+
+
+def test_move_changes_table():
+    """routes of a moved device go to the new table when it comes up"""
+    RT.link_add("d1", "dummy")
+    RT.addr("d1", "10.7.0.1/24")
+    RT.link_set("d1", up=True)
+    check(("10.7.0.0/24", RTN_UNICAST) in RT.routes(254), "not in main")
+    for ctx in (1, 2, 0):
+        RT.link_set("d1", up=False)
+        LAB.vr.move("d1", ctx)
+        eq(RT.addrs("d1"), ["10.7.0.1/24"], "addresses")
+        for table in map(table_of, ALL):
+            check(not any(k[0].startswith("10.7.") for k in RT.routes(table)
+                          if k[1] == RTN_UNICAST), "route while down")
+        RT.link_set("d1", up=True)
+        for other in ALL:
+            eq(("10.7.0.0/24", RTN_UNICAST) in RT.routes(table_of(other)),
+               other == ctx, f"route in {other} with the device in {ctx}")
+        eq(source(ctx, "10.7.0.9"), "10.7.0.1", "source")
+    RT.link_del("d1")
+
+
+def test_many_routes():
+    """tables of different size, each longest prefix right"""
+    for ctx in (1, 2):
+        for third in range(100):
+            RT.route(f"172.20.{third}.0/24", via=HIP, dev=W[ctx].dev,
+                     table=table_of(ctx), metric=ctx)
+    RT.route("172.20.50.7/32", kind=RTN_PROHIBIT, table=table_of(2))
+    refused(E.EACCES, "host route", source, 2, "172.20.50.7")
+    eq(source(2, "172.20.50.8"), "10.0.0.102", "its neighbour")
+    eq(source(1, "172.20.50.7"), "10.0.0.101", "other context")
+    refused(E.ENETUNREACH, "context 0", source, 0, "172.20.50.7")
+    RT.link_set(W[1].dev, up=False)             # flushes 1, not 2
+    eq(len([k for k in RT.routes(table_of(1)) if "172.20" in k[0]]), 0,
+       "routes of 1")
+    eq(len([k for k in RT.routes(table_of(2)) if "172.20" in k[0]]), 101,
+       "routes of 2")
+    RT.link_set(W[1].dev, up=True)
+
+
+def test_namespaces():
+    """the same number in another namespace is another context"""
+    far = Netns()
+    with far:
+        vr = nl.Vrctx()
+        refused(E.ENOENT, "context 1 there", vr.get, id=1)
+        vr.new(1, "there")
+        eq(len([k for k in far.rt.routes(table_of(1))
+                if not k[0].startswith("127.")]), 0, "routes there")
+        with sock(UDP, 1) as one:
+            refused(E.ENETUNREACH, "send there", one.sendto, b"x", (HIP, 9))
+    check("name" not in LAB.vr.get(id=1), "renamed across namespaces")
+    far.close()
+
+
+run(globals())

@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The end of a context: sockets, tasks, packets and namespaces in it.
+
+Guards ctx-del, the reference that every carrier holds on its number, and the
+purge of timewait sockets, requests and queues.
+"""
+import errno as E
+import os
+import select
+import socket
+import threading
+
+import vr_nl as nl
+from vr_nl import table_of
+from vr_net import (ANY, HIP, RAW, RIP, TCP, UDP, Lab, Netns, connect, enter,
+                    get_ctx, inside, pending, serve, set_ctx, sock, whoami)
+from vr_pkt import ACK, FIN, RST, SYN, Peer, Wire
+from vr_tap import check, eq, params, refused, run, slow, wait
+
+GONE = (E.ECONNABORTED, E.ENETUNREACH, E.ECONNRESET, E.ENOTCONN)
+
+
+def test_busy_with_device():
+    """delete with a device: EBUSY; forced: the device goes to 0, down"""
+    lab = Lab(1)
+    err = refused(E.EBUSY, "delete", lab.vr.delete, 1)
+    check(err.extack, "no extack text")
+    eq(lab.vr.get(id=1)["devices"], 1, "devices")
+    lab.vr.delete(1, force=True)
+    eq(lab.vr.call(nl.DEV_GET, ifname="v1")["id"], 0, "context of the device")
+    check(not lab.rt.link("v1")["flags"] & 1, "device is up")
+    eq(lab.rt.addrs("v1"), [RIP + "/24"], "addresses")
+    refused(E.ENOENT, "get", lab.vr.get, id=1)
+    eq(lab.rt.routes(table_of(1)), {}, "routes")
+
+
+def test_tcp_aborted():
+    """TCP: connections aborted (peers see it), listeners closed"""
+    lab = Lab(1, 2, hosts=False)
+    wires = {n: Wire(lab, n) for n in (1, 2)}
+    listen = {n: serve(n, 80) for n in (1, 2)}
+    peers = {n: Peer(wires[n], 4000, 80).open() for n in (1, 2)}
+    servers = {n: wait(lambda n=n: pending(listen[n]), "accept")
+               for n in (1, 2)}
+    half = Peer(wires[1], 4001, 80)
+    half.syn()
+    out = sock(TCP, 1)
+    out.setblocking(False)
+    refused(E.EINPROGRESS, "connect", out.connect, (HIP, 99))
+    lab.vr.delete(1, force=True)
+    refused(GONE, "recv", servers[1].recv, 1)
+    refused((*GONE, E.EPIPE), "send", servers[1].send, b"x")
+    refused((*GONE, E.EINVAL), "accept", pending, listen[1])
+    check(out.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "SO_ERROR")
+    refused((*GONE, E.EINVAL, E.EISCONN), "connect after", out.connect,
+            (HIP, 99))
+    # the other context is as before
+    servers[2].send(b"alive")
+    peers[2].expect(ACK, b"alive")
+    for one in (*servers.values(), *listen.values(), out):
+        one.close()
+
+
+def test_datagram_sockets():
+    """UDP, raw and ping: ENETUNREACH from then on"""
+    lab = Lab(1)
+    wire = Wire(lab, 0)
+    socks = [sock(UDP, 1, (RIP, 53)), sock(UDP, 1), sock(RAW, 1, proto=200),
+             sock(UDP, 1, proto=1)]
+    linked = connect((HIP, 53), 1, kind=UDP)
+    lab.vr.delete(1, force=True)
+    for one in socks:
+        for dest in (HIP, RIP, "127.0.0.1", "10.0.0.255"):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            refused(E.ENETUNREACH, f"send to {dest}", one.sendto,
+                    b"\10\0\0\0\0\0\0\0", (dest, 53))
+    refused(E.ENETUNREACH, "send", linked.send, b"x")
+    refused(E.ENETUNREACH, "connect", socks[1].connect, (HIP, 53))
+    wire.silent("packet of a deleted context")
+    eq(get_ctx(socks[0]), 1, "SO_VRCTX")
+    for one in (*socks, linked):
+        one.close()
+
+
+def test_blocked():
+    """a blocked recv, accept and poll wake up"""
+    lab = Lab(1, hosts=False)
+    udp = sock(UDP, 1, ("127.0.0.1", 53))
+    tcp = sock(TCP, 1, ("127.0.0.1", 80), listen=2)
+    linked = connect(("127.0.0.1", 80), 1)
+    far = tcp.accept()[0]
+    out = {}
+
+    def block(name, one, fn, *argv):
+        one.settimeout(None)
+        try:
+            out[name] = fn(*argv)
+        except OSError as err:
+            out[name] = err.errno
+
+    polled = sock(UDP, 1, ("127.0.0.1", 54))
+    poll = select.poll()
+    poll.register(polled, select.POLLIN)
+    jobs = [threading.Thread(target=block, args=argv) for argv in (
+        ("udp", udp, udp.recv, 1), ("accept", tcp, tcp.accept),
+        ("tcp", linked, linked.recv, 1))]
+    for job in jobs:
+        job.start()
+
+    def asleep():
+        states = []
+        for tid in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{tid}/stat", encoding="ascii") as f:
+                states.append(f.read().rsplit(")", 1)[1].split()[0])
+        return states.count("S") == len(jobs)
+
+    wait(asleep, "threads to block")
+    lab.vr.delete(1)
+    for job in jobs:
+        job.join(10 * slow())
+    eq(out.get("udp"), E.ENETUNREACH, "UDP recv")
+    check(out.get("accept") in (*GONE, E.EINVAL), f"accept: {out}")
+    check(out.get("tcp") in GONE, f"TCP recv: {out}")
+    check(poll.poll(0), "poll sees nothing")
+    for one in (udp, tcp, linked, far, polled):
+        one.close()
+
+
+def test_number_stays_busy():
+    """the number is busy until the last socket, then fresh"""
+    lab = Lab(1, hosts=False)
+    one = sock(UDP, 1)
+    two = sock(TCP, 1, ("127.0.0.1", 80), listen=1)
+    lab.vr.delete(1)
+    err = refused(E.EBUSY, "create", lab.vr.new, 1)
+    check(err.extack, "no extack text")
+    refused(E.ENOENT, "get", lab.vr.get, id=1)
+    refused(E.ENOENT, "enter", enter, 1)
+    refused(E.ENOENT, "SO_VRCTX", sock, UDP, 1)
+    check(lab.vr.new()["id"] != 1, "the busy number was chosen")
+    one.close()
+    refused(E.EBUSY, "create", lab.vr.new, 1)
+    two.close()
+    lab.vr.new(1, "again")
+    with sock(UDP, 1, ("127.0.0.1", 53)):
+        eq(lab.sockets(1), 1, "sockets")
+
+
+def test_task_keeps_busy():
+    """a task keeps the number busy, and gets ENETUNREACH"""
+    lab = Lab(1, hosts=False)
+    with inside(1):
+        lab.vr.delete(1)
+        refused(E.EBUSY, "create", lab.vr.new, 1)
+        refused(E.ENETUNREACH, "socket", socket.socket, socket.AF_INET, UDP)
+        eq(whoami()[0], 1, "context")
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    lab.vr.new(1)
+
+
+def test_timewait_purged():
+    """timewait sockets and requests do not keep the number busy"""
+    lab = Lab(1, hosts=False)
+    wire = Wire(lab, 1)
+    listen = serve(1, 80)
+    peer = Peer(wire, 4000, 80).open()
+    server = wait(lambda: pending(listen), "accept")
+    server.close()
+    peer.expect(FIN | ACK)
+    peer.ack += 1
+    peer.send(FIN | ACK)
+    peer.seq += 1
+    Peer(wire, 4001, 80).syn()
+    listen.close()
+    wire.sync()
+    eq(lab.sockets(1), 1, "timewait")
+    lab.vr.delete(1, force=True)
+    lab.vr.new(1)
+    # the reborn context knows nothing of it
+    lab.vr.move("w1", 1)
+    lab.rt.link_set("w1", up=True)
+    lab.rt.neigh("w1", HIP, b"\2\0\0\0\0\2")
+    wire.send_tcp(4000, 80, peer.seq - 1, peer.ack, FIN | ACK)
+    eq(wire.expect(lambda p: p.proto == 6, "answer").flags, RST, "answer")
+    with serve(1, 80) as listen:
+        wire.send_tcp(4000, 80, peer.seq - 100000, flags=SYN)
+        eq(wire.expect(lambda p: p.proto == 6, "answer").flags, SYN | ACK,
+           "answer to a SYN")
+
+
+def test_orphans():
+    """closed connections with unsent data do not keep the number busy"""
+    lab = Lab(1, hosts=False)
+    wire = Wire(lab, 1)
+    listen = serve(1, 80)
+    Peer(wire, 4000, 80).open()
+    server = wait(lambda: pending(listen), "accept")
+    server.send(b"z" * 100000)          # never acknowledged
+    server.close()
+    listen.close()
+    check(lab.sockets(1) == 1, "no orphan")
+    lab.vr.delete(1, force=True)
+    lab.vr.new(1)
+
+
+def test_unaccepted():
+    """connections that wait in the accept queue go too"""
+    lab = Lab(1, hosts=False)
+    listen = sock(TCP, 1, ("127.0.0.1", 80), listen=8)
+    clients = [connect(("127.0.0.1", 80), 1) for _ in range(5)]
+    check(lab.sockets(1) >= 11, "sockets")
+    lab.vr.delete(1)
+    for one in clients:
+        refused(GONE, "client", one.recv, 1)
+        one.close()
+    listen.close()
+    lab.vr.new(1)
+
+
+def test_any_survives():
+    """an ANY socket loses a context and keeps the others"""
+    lab = Lab(1, 2, hosts=False)
+    with sock(UDP, ANY, ("0.0.0.0", 53)) as one:
+        lab.vr.delete(1)
+        lab.vr.new(1)
+        with sock(UDP, 2, ("127.0.0.1", 0)) as two:
+            two.sendto(b"x", ("127.0.0.1", 53))
+            eq(one.recv(1), b"x", "datagram")
+
+
+@params(("held",), ("closed",))
+def test_namespace_exit(how):
+    """a namespace goes away with contexts, routes, devices and sockets:"""
+    lab = Lab()
+    far = Netns()
+    with far:
+        vr = nl.Vrctx()
+        for num in range(1, 40):
+            vr.new(num, f"ctx-{num}")
+        for num in range(1, 10):
+            far.rt.link_add(f"d{num}", "dummy")
+            vr.move(f"d{num}", num)
+            far.rt.addr(f"d{num}", RIP + "/24")
+            far.rt.link_set(f"d{num}", up=True)
+            far.rt.route("default", via=HIP, dev=f"d{num}",
+                         table=table_of(num))
+        socks = [sock(kind, num, ("127.0.0.1", 80), listen=kind == TCP)
+                 for num in range(1, 40) for kind in (TCP, UDP)]
+        links = [connect(("127.0.0.1", 80), num) for num in range(1, 40)]
+        enter(7)
+        eq(whoami()[0], 7, "context")
+    vr.close()
+    if how == "held":           # by the sockets, for a moment longer
+        far.close()
+    for one in socks + links:
+        one.close()
+    if how == "closed":
+        far.close()
+    lab.vr.new(7)
+
+
+def test_connection_across_exit():
+    """a namespace with timewaits in a context goes away"""
+    far = Netns()
+    with far:
+        nl.Vrctx().new(1)
+        with sock(TCP, 1, ("127.0.0.1", 80), listen=2) as listen:
+            one = connect(("127.0.0.1", 80), 1)
+            two = listen.accept()[0]
+            one.close()
+            eq(two.recv(1), b"", "end")
+            two.close()
+    far.close()
+
+
+def test_move_on():
+    """an unbound socket of a deleted context may move on"""
+    lab = Lab(1, 2, hosts=False)
+    one = sock(UDP, 1)
+    lab.vr.delete(1)
+    set_ctx(one, 2)
+    eq(get_ctx(one), 2, "context")
+    lab.vr.new(1)
+    eq(lab.sockets(2), 1, "sockets of 2")
+    one.close()
+
+
+run(globals(), limit=120)

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Netfilter is not converted: it must not join what contexts keep apart.
+
+With connection tracking on, packets of a context other than 0 pass untracked;
+fragments are put together per context although tracking wants them whole.
+Guards the first lines of nf_conntrack_in() and of the IPv4 defragmenter.
+"""
+import socket
+import struct
+
+from vr_net import HIP, RIP, UDP, Lab, connect, readable, serve, sock
+from vr_nl import NLM_F_ACK, NLM_F_CREATE, Netlink, attr, nest, text
+from vr_pkt import MF, Wire, ip_packet, udp_datagram
+from vr_tap import Skip, check, eq, params, run
+
+NFNL_NFTABLES = 10
+BATCH_BEGIN, BATCH_END = 0x10, 0x11
+NEWTABLE, NEWCHAIN, NEWRULE = 0, 3, 6
+PREROUTING, OUTPUT = 0, 3
+
+
+def be32(kind, val):
+    return attr(kind, struct.pack("!I", val))
+
+
+class Nft(Netlink):
+    """Just enough of nf_tables to load one rule."""
+    def batch(self, *messages):
+        out = b""
+        for kind, flags, payload in ((BATCH_BEGIN, 0, None), *messages,
+                                     (BATCH_END, 0, None)):
+            self.seq += 1
+            if payload is None:
+                kind_full, res = kind, NFNL_NFTABLES
+                payload = b""
+            else:
+                kind_full, res = NFNL_NFTABLES << 8 | kind, 0
+            body = struct.pack("!BBH", socket.AF_INET if not res else 0, 0,
+                               res) + payload
+            out += struct.pack("=IHHII", 16 + len(body), kind_full,
+                               flags | 1, self.seq, 0) + body
+            out += b"\0" * (-len(body) % 4)
+        self.sock.send(out)
+        for _ in messages:
+            for _, flg, _, body in self.split(self.sock.recv(1 << 16)):
+                self.raise_error(flg, body)
+
+
+def track():
+    """A rule that looks at the state of connections: tracking is on."""
+    flags = NLM_F_CREATE | NLM_F_ACK
+    ct_expr = nest(1, text(1, "ct"), nest(2, be32(1, 1), be32(2, 0)))
+    msgs = [(NEWTABLE, flags, text(1, "t"))]
+    for name, hook in (("in", PREROUTING), ("out", OUTPUT)):
+        msgs.append((NEWCHAIN, flags, text(1, "t") + text(3, name)
+                     + nest(4, be32(1, hook), be32(2, 0))
+                     + text(7, "filter")))
+        msgs.append((NEWRULE, flags | 0x800, text(1, "t") + text(2, name)
+                     + nest(4, ct_expr)))
+    try:
+        Nft(12).batch(*msgs)
+    except OSError as err:
+        raise Skip(f"no connection tracking by nf_tables: {err}") from err
+
+
+LAB = Lab(1, 2, hosts=False)
+ALL = (0, 1, 2)
+W = {n: Wire(LAB, n) for n in ALL}
+STATE = {}
+
+
+def tracked():
+    """Lines of the tracking table."""
+    with open("/proc/thread-self/net/nf_conntrack", encoding="ascii") as f:
+        return f.read().splitlines()
+
+
+def on():
+    if "err" not in STATE:
+        STATE["err"] = None
+        try:
+            track()
+        except Skip as err:
+            STATE["err"] = err
+    if STATE["err"]:
+        raise STATE["err"]
+
+
+def test_untracked():
+    """packets of contexts pass untracked, those of context 0 do not"""
+    on()
+    for ctx in (1, 2):
+        with sock(UDP, ctx, (RIP, 53)) as one:
+            W[ctx].send_udp(4000, 53, b"x")
+            W[ctx].sync()
+            eq(readable(one), b"x", f"datagram in {ctx}")
+            one.sendto(b"y", (HIP, 4000))
+            W[ctx].expect(lambda p: p.proto == 17, "answer")
+    eq(tracked(), [], "entries of contexts")
+    with sock(UDP, 0, (RIP, 53)) as one:
+        W[0].send_udp(4000, 53, b"x")
+        W[0].sync()
+        eq(readable(one), b"x", "datagram in 0")
+    check(any("dport=53" in line for line in tracked()), "context 0 untracked")
+
+
+@params((0,), (1,))
+def test_same_tuple(ctx):
+    """TCP with equal 4-tuples on loopback, tracking on:"""
+    on()
+    listen = {n: serve(n, 80, addr="127.0.0.1") for n in ALL}
+    socks = []
+    for n in (ctx, *(set(ALL) - {ctx})):
+        one = connect(("127.0.0.1", 80), n, src=("127.0.0.1", 4000 + ctx))
+        two = listen[n].accept()[0]
+        one.send(b"%d" % n)
+        eq(two.recv(9), b"%d" % n, f"data in {n}")
+        socks += [one, two]
+    eq(sum("127.0.0.1" in ln and f"sport={4000 + ctx}" in ln
+           for ln in tracked()), 1, "entries")
+    for one in (*socks, *listen.values()):
+        one.close()
+
+
+def test_fragments():
+    """interleaved fragments of equal id, tracking on"""
+    on()
+    bound = {n: sock(UDP, n, (RIP, 53)) for n in ALL}
+    data = {n: bytes([65 + n]) * 1000 for n in ALL}
+    for off in (0, 512):
+        for n in ALL:
+            whole = udp_datagram(4000, 53, data[n])
+            piece = whole[off:off + 512] if not off else whole[off:]
+            W[n].send_ip(17, piece, ident=9,
+                         frag=off >> 3 | (0 if off else MF))
+    for n in ALL:
+        W[n].sync()
+        eq(readable(bound[n]), data[n], f"datagram in {n}")
+        bound[n].close()
+
+
+def test_errors():
+    """an ICMP error in a context is not judged by another's connections"""
+    on()
+    socks = {n: sock(UDP, n, (RIP, 4000)) for n in (0, 1)}
+    for one in socks.values():
+        one.connect((HIP, 53))
+    socks[0].send(b"x")
+    sent = ip_packet(17, udp_datagram(4000, 53, b"x", RIP, HIP), RIP, HIP)
+    W[1].send_icmp(3, 3, 0, sent[:28])
+    W[1].sync()
+    eq(socks[0].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0, "in 0")
+    eq(socks[1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 111, "in 1")
+    for one in socks.values():
+        one.close()
+
+
+run(globals())

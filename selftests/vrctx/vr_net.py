@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Network namespaces, contexts and sockets for the selftests.
+
+One process plays every host: namespaces are entered with setns() and live
+only as long as this process holds them, so nothing is left behind whatever
+happens, and the guest's own namespace is never touched.
+
+	Lab(0, 7, 9)		  one router namespace, links to outside hosts
+
+	 router: v0 10.0.0.1/24 ---- eth0 10.0.0.2/24 :host 0   (context 0)
+		 v7 10.0.0.1/24 ---- eth0 10.0.0.2/24 :host 7   (context 7)
+		 v9 10.0.0.1/24 ---- eth0 10.0.0.2/24 :host 9   (context 9)
+"""
+import contextlib
+import ctypes
+import os
+import socket
+import struct
+
+from vr_nl import ANY, SCM_VRCTX, SO_VRCTX, Vrctx
+from vr_rt import Rtnl, have_sysctl, sysctl
+from vr_tap import require, wait
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
+RIP, HIP = "10.0.0.1", "10.0.0.2"      # router and host on every link
+AF_INET, TCP, UDP, RAW = (socket.AF_INET, socket.SOCK_STREAM,
+                          socket.SOCK_DGRAM, socket.SOCK_RAW)
+
+
+def libc(name, *argv):
+    ret = getattr(LIBC, name)(*argv)
+    if ret < 0:
+        err = ctypes.get_errno()
+        raise OSError(err, f"{name}: {os.strerror(err)}")
+    return ret
+
+
+class Netns:
+    """A namespace, held by a descriptor. "with ns:" works inside it."""
+    current = None
+
+    def __init__(self):
+        prev = Netns.current
+        libc("unshare", CLONE_NEWNET)
+        self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        Netns.current = self
+        self.stack = []
+        self.rt = Rtnl()
+        self.rt.link_set("lo", up=True)
+        for conf in ("all", "default"):         # no MLD, no DAD packets
+            if have_sysctl("net.ipv6.conf.all.disable_ipv6"):
+                sysctl(f"net.ipv6.conf.{conf}.disable_ipv6", 1)
+        for conf in ("all", "default"):
+            sysctl(f"net.ipv4.conf.{conf}.rp_filter", 0)
+        sysctl("net.ipv4.icmp_ratemask", 0)
+        sysctl("net.ipv4.ping_group_range", "0 0")
+        if prev:
+            prev.join()
+
+    def join(self):
+        libc("setns", self.fd, CLONE_NEWNET)
+        Netns.current = self
+
+    def __enter__(self):
+        self.stack.append(Netns.current)
+        if Netns.current is not self:
+            self.join()
+        return self
+
+    def __exit__(self, *_):
+        prev = self.stack.pop()
+        if prev is not self:
+            prev.join()
+
+    def close(self):
+        """The last reference: the kernel tears the namespace down."""
+        self.rt.close()
+        os.close(self.fd)
+
+
+def enter(ctx):
+    """Put this thread into a context, by number or name."""
+    with open("/proc/thread-self/vrctx", "w", encoding="ascii") as f:
+        f.write(str(ctx))
+
+
+def whoami():
+    with open("/proc/thread-self/vrctx", encoding="ascii") as f:
+        num, name = f.read().split()
+    return int(num), name
+
+
+@contextlib.contextmanager
+def inside(ctx):
+    """with inside(7): this thread is in context 7."""
+    before = whoami()[0]
+    enter(ctx)
+    try:
+        yield
+    finally:
+        enter(before)
+
+
+# ---- sockets ----
+
+def set_ctx(sock, ctx):
+    sock.setsockopt(socket.SOL_SOCKET, SO_VRCTX, struct.pack("=I", ctx))
+
+
+def get_ctx(sock):
+    return struct.unpack("=I", sock.getsockopt(socket.SOL_SOCKET,
+                                               SO_VRCTX, 4))[0]
+
+
+def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
+         reuseport=False):
+    """A socket; ctx None leaves the context to the caller's own."""
+    new = socket.socket(AF_INET, kind, proto)
+    try:
+        new.settimeout(10)
+        if ctx is not None:
+            set_ctx(new, ctx)
+        if reuse:
+            new.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuseport:
+            new.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if dev:
+            new.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
+                           dev.encode())
+        if bind:
+            new.bind(bind)
+        if listen:
+            new.listen(listen)
+    except OSError:
+        new.close()
+        raise
+    return new
+
+
+def connect(addr, ctx=None, src=None, dev=None, kind=TCP, timeout=10):
+    """A connected socket; addr and src are (address, port)."""
+    new = sock(kind, ctx, src, dev=dev, reuse=bool(src))
+    new.settimeout(timeout)
+    try:
+        new.connect(addr)
+    except OSError:
+        new.close()
+        raise
+    return new
+
+
+@contextlib.contextmanager
+def unblocked(one):
+    """MSG_DONTWAIT alone would make Python wait for its own timeout."""
+    old = one.gettimeout()
+    one.setblocking(False)
+    try:
+        yield
+    finally:
+        one.settimeout(old)
+
+
+def readable(one):
+    """What a non-blocking read would find now: bytes, None for nothing."""
+    try:
+        with unblocked(one):
+            return one.recv(65536)
+    except BlockingIOError:
+        return None
+
+
+def pending(listener):
+    """Accept without waiting; None if nobody is there."""
+    try:
+        with unblocked(listener):
+            new = listener.accept()[0]
+    except BlockingIOError:
+        return None
+    new.settimeout(10)
+    return new
+
+
+def errqueue(one):
+    """errno at the head of the error queue (IP_RECVERR), None if empty."""
+    try:
+        with unblocked(one):
+            anc = one.recvmsg(2000, 2000, socket.MSG_ERRQUEUE)[1]
+    except BlockingIOError:
+        return None
+    return struct.unpack_from("=I", anc[0][2])[0]
+
+
+def cmsg_ctx(ancillary):
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, SCM_VRCTX):
+            return struct.unpack("=I", data)[0]
+    return None
+
+
+def send_ctx(one, data, dest, ctx):
+    """sendmsg() with a SCM_VRCTX control message."""
+    anc = [(socket.SOL_SOCKET, SCM_VRCTX, struct.pack("=I", ctx))]
+    return one.sendmsg([data], anc, 0, dest)
+
+
+# ---- topologies ----
+
+class Lab:
+    """A router namespace; hosts and contexts are added to it."""
+
+    def __init__(self, *contexts, hosts=True):
+        require()
+        self.ns = Netns()
+        self.ns.join()
+        self.rt = self.ns.rt
+        self.vr = Vrctx()
+        self.hosts = {}
+        for ctx in contexts:
+            if ctx:
+                self.vr.new(ctx)
+            if hosts:
+                self.hosts[ctx] = self.add_host(ctx)
+
+    def link(self, ctx, dev, far_ns, cidr=RIP + "/24", far="eth0"):
+        """A veth from the router, context ctx, to another namespace."""
+        self.rt.veth(dev, far, far_ns.fd)
+        if ctx:
+            self.vr.move(dev, ctx)
+        if cidr:
+            self.rt.addr(dev, cidr)
+        self.rt.link_set(dev, up=True)
+
+    def add_host(self, ctx, dev=None, cidr=RIP + "/24", host=HIP + "/24"):
+        far = Netns()
+        self.link(ctx, dev or f"v{ctx}", far, cidr)
+        far.rt.addr("eth0", host)
+        far.rt.link_set("eth0", up=True)
+        far.rt.route("default", via=cidr.split("/")[0], dev="eth0")
+        return far
+
+    def sockets(self, ctx):
+        return self.vr.get(id=ctx)["sockets"]
+
+    def quiet(self, ctx, sockets=0):
+        """Wait until only that many sockets are left in the context."""
+        wait(lambda: self.sockets(ctx) == sockets,
+             f"{sockets} sockets in context {ctx}")
+
+
+def serve(ctx, port, kind=TCP, addr=RIP):
+    """A listening or bound socket of the router in a context."""
+    return sock(kind, ctx, (addr, port), listen=16 if kind == TCP else 0,
+                reuse=kind == TCP)
+
+
+__all__ = ["ANY", "AF_INET", "HIP", "LIBC", "Lab", "Netns", "RAW", "RIP",
+           "TCP", "UDP", "cmsg_ctx", "connect", "enter", "errqueue",
+           "get_ctx", "inside", "libc", "pending", "readable", "send_ctx",
+           "serve", "set_ctx", "sock", "whoami"]

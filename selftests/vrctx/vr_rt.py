@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The few rtnetlink requests that the tests need, without running ip(8)."""
+import errno
+import os
+import socket
+import struct
+
+from vr_nl import (NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE,
+                   Netlink, attr, nest, parse, text, u32)
+
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+RTM_NEWRULE, RTM_DELRULE = 32, 33
+RTM_NEWNEXTHOP = 104
+IFF_UP = 1
+IFA_F_NODAD = 2
+NUD_PERMANENT, NUD_REACHABLE = 0x80, 0x02
+RT_TABLE_MAIN, RT_TABLE_LOCAL = 254, 255
+(RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_BLACKHOLE, RTN_UNREACHABLE,
+ RTN_PROHIBIT) = (1, 2, 3, 6, 7, 8)
+SCOPE_GLOBAL, SCOPE_LINK, SCOPE_HOST = 0, 253, 254
+
+
+def ip4(addr):
+    return socket.inet_aton(addr)
+
+
+def split_prefix(cidr, full=32):
+    addr, _, plen = cidr.partition("/")
+    return addr, int(plen or full)
+
+
+class Rtnl(Netlink):
+    """An rtnetlink socket; works on the namespace it was opened in."""
+
+    def __init__(self):
+        super().__init__(socket.NETLINK_ROUTE, strict=True)
+        self.index = {"lo": 1}
+
+    def ifindex(self, dev):
+        if dev not in self.index:
+            msg = struct.pack("=BxHiII", 0, 0, 0, 0, 0) + text(3, dev)
+            out = self.request(RTM_GETLINK, 0, msg)
+            self.index[dev] = struct.unpack_from("=i", out[0], 4)[0]
+        return self.index[dev]
+
+    # ---- links ----
+
+    def link_add(self, name, kind, data=b"", *extra):
+        info = nest(18, text(1, kind), nest(2, data) if data else b"")
+        msg = struct.pack("=BxHiII", 0, 0, 0, 0, 0) + text(3, name) \
+            + b"".join(extra) + info
+        self.request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, msg)
+        return self.ifindex(name)
+
+    def veth(self, name, peer, peer_ns=None, mtu=None):
+        """A pair; the peer end is born in the namespace of an open fd."""
+        more = u32(4, mtu) if mtu else b""
+        far = struct.pack("=BxHiII", 0, 0, 0, 0, 0) + text(3, peer) + more
+        if peer_ns is not None:
+            far += u32(28, peer_ns)
+        return self.link_add(name, "veth", attr(1, far), more)
+
+    def link_del(self, dev):
+        idx = self.ifindex(dev)
+        self.request(RTM_DELLINK, 0,
+                     struct.pack("=BxHiII", 0, 0, idx, 0, 0))
+        del self.index[dev]
+
+    def link_set(self, dev, up=None, mtu=None, master=None, netns=None,
+                 mac=None, name=None):
+        flags = IFF_UP if up else 0
+        change = 0 if up is None else IFF_UP
+        msg = struct.pack("=BxHiII", 0, 0, self.ifindex(dev), flags, change)
+        msg += u32(4, mtu) if mtu else b""
+        msg += u32(10, master) if master is not None else b""
+        msg += u32(28, netns) if netns is not None else b""
+        msg += attr(1, mac) if mac else b""
+        msg += text(3, name) if name else b""
+        self.request(RTM_NEWLINK, 0, msg)
+        if netns is not None or name:
+            self.index.pop(dev, None)
+
+    def link(self, dev):
+        """Attributes of a link plus its flags as "flags"."""
+        msg = struct.pack("=BxHiII", 0, 0, 0, 0, 0) + text(3, dev)
+        body = self.request(RTM_GETLINK, 0, msg)[0]
+        out = parse(body[16:])
+        out["flags"] = struct.unpack_from("=I", body, 8)[0]
+        return out
+
+    # ---- addresses ----
+
+    def addr(self, dev, cidr, cmd=RTM_NEWADDR, brd=None):
+        local, plen = split_prefix(cidr)
+        msg = struct.pack("=BBBBi", socket.AF_INET, plen, 0, 0,
+                          self.ifindex(dev))
+        msg += attr(2, ip4(local)) + attr(1, ip4(local))
+        msg += attr(4, ip4(brd)) if brd else b""
+        self.request(cmd, NLM_F_CREATE | NLM_F_EXCL
+                     if cmd == RTM_NEWADDR else 0, msg)
+
+    def addr_del(self, dev, cidr):
+        self.addr(dev, cidr, RTM_DELADDR)
+
+    def addrs(self, dev):
+        idx = self.ifindex(dev)
+        msg = struct.pack("=BBBBi", socket.AF_INET, 0, 0, 0, 0)
+        out = []
+        for body in self.request(RTM_GETADDR, NLM_F_DUMP, msg):
+            _, plen, _, _, ifi = struct.unpack_from("=BBBBi", body)
+            if ifi == idx:
+                out.append("%s/%d" % (socket.inet_ntoa(parse(body[8:])[2]),
+                                      plen))
+        return out
+
+    # ---- routes ----
+
+    def route_msg(self, dst, via=None, dev=None, table=RT_TABLE_MAIN,
+                  src=None, kind=RTN_UNICAST, scope=None, metric=None,
+                  mtu=None, nhid=None, onlink=False):
+        addr, plen = ("0.0.0.0", 0) if dst == "default" else split_prefix(dst)
+        if scope is None:
+            scope = SCOPE_GLOBAL
+            if kind == RTN_LOCAL:
+                scope = SCOPE_HOST
+            elif kind == RTN_UNICAST and not via and nhid is None:
+                scope = SCOPE_LINK
+        msg = struct.pack("=BBBBBBBBI", socket.AF_INET, plen, 0, 0,
+                          table if table < 256 else 0, 4, scope, kind,
+                          4 if onlink else 0)
+        msg += u32(15, table)
+        msg += attr(1, ip4(addr)) if plen else b""
+        msg += attr(5, ip4(via)) if via else b""
+        msg += u32(4, self.ifindex(dev)) if dev else b""
+        msg += attr(7, ip4(src)) if src else b""
+        msg += u32(6, metric) if metric else b""
+        msg += nest(8, u32(2, mtu)) if mtu else b""
+        msg += u32(30, nhid) if nhid is not None else b""
+        return msg
+
+    def route(self, dst, replace=False, **kwargs):
+        flags = NLM_F_CREATE | (NLM_F_REPLACE if replace else NLM_F_EXCL)
+        self.request(RTM_NEWROUTE, flags, self.route_msg(dst, **kwargs))
+
+    def route_del(self, dst, **kwargs):
+        # any scope (RT_SCOPE_NOWHERE), any type (RTN_UNSPEC)
+        kwargs.setdefault("scope", 255)
+        kwargs.setdefault("kind", 0)
+        self.request(RTM_DELROUTE, 0, self.route_msg(dst, **kwargs))
+
+    def routes(self, table):
+        """{(prefix, type): attributes} of a table; {} if there is none."""
+        msg = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+        msg += u32(15, table)
+        out = {}
+        try:
+            replies = self.request(RTM_GETROUTE, NLM_F_DUMP, msg)
+        except OSError as err:
+            if err.errno != errno.ENOENT:
+                raise
+            replies = []
+        for body in replies:
+            plen, kind = body[1], body[7]
+            got = parse(body[12:])
+            dst = socket.inet_ntoa(got.get(1, b"\0\0\0\0"))
+            out[("%s/%d" % (dst, plen), kind)] = got
+        return out
+
+    # ---- neighbours, rules ----
+
+    def neigh(self, dev, addr, mac, state=NUD_PERMANENT):
+        msg = struct.pack("=BxxxiHBB", socket.AF_INET, self.ifindex(dev),
+                          state, 0, 0) + attr(1, ip4(addr)) + attr(2, mac)
+        self.request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, msg)
+
+    def neighs(self, dev):
+        """{address: (state, mac)} of a device."""
+        msg = struct.pack("=BxxxiHBB", socket.AF_INET, 0, 0, 0, 0)
+        idx = self.ifindex(dev)
+        out = {}
+        for body in self.request(RTM_GETNEIGH, NLM_F_DUMP, msg):
+            _, ifi, state, _, _ = struct.unpack_from("=BxxxiHBB", body)
+            got = parse(body[12:])
+            if ifi == idx and 1 in got:
+                out[socket.inet_ntoa(got[1])] = (state, got.get(2))
+        return out
+
+    def rule(self, table, pref, cmd=RTM_NEWRULE, family=socket.AF_INET):
+        msg = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 1, 0)
+        msg += u32(15, table) + u32(6, pref)
+        self.request(cmd, NLM_F_CREATE | NLM_F_EXCL if cmd == RTM_NEWRULE
+                     else 0, msg)
+
+
+def sysctl(path, val=None):
+    """Of the namespace the caller is in; val None reads."""
+    name = "/proc/sys/" + path.replace(".", "/")
+    with open(name, "r" if val is None else "w", encoding="ascii") as f:
+        if val is None:
+            return f.read().strip()
+        f.write(str(val))
+        return None
+
+
+def have_sysctl(path):
+    return os.path.exists("/proc/sys/" + path.replace(".", "/"))
