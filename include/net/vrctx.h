@@ -257,6 +257,21 @@ static inline void vrctx_sock_put(struct net *net, u32 ctx)
 		__vrctx_sock_put(net, ctx);
 }
 
+/* The end of a socket: it is one less at once, but carries the number until it
+ * is freed.
+ */
+void __vrctx_sk_uncount(struct sock *sk);
+void __vrctx_sk_put(struct sock *sk);
+#define vrctx_sk_uncount(sk)						\
+do {									\
+	if (unlikely((sk)->sk_vrctx))					\
+		__vrctx_sk_uncount(sk);					\
+} while (0)
+#define vrctx_sk_put(sk)						\
+do {									\
+	if (unlikely((sk)->sk_vrctx))					\
+		__vrctx_sk_put(sk);					\
+} while (0)
 /* SO_VRCTX; set is called without the socket lock and takes it itself */
 int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen);
 int vrctx_sk_get(const struct sock *sk, int *val);
@@ -357,7 +372,7 @@ do {									\
 
 static inline int vrctx_l3dom(u32 ctx) { return 0; }
 static inline u32 l3dom_vrctx(int dom) { return 0; }
-static inline int l3dom_ifindex(int dom) { return dom; }
+#define l3dom_ifindex(dom)		(dom)
 static inline bool l3dom_is_vrctx(int dom) { return false; }
 
 #define skb_vrctx(skb)			((void)(skb), 0U)
@@ -443,6 +458,8 @@ static inline void vrctx_count_wrong(const struct sk_buff *skb) { }
 static inline void vrctx_count_no_route(const struct sk_buff *skb) { }
 #define vrctx_drop_unsupp(skb)		do { } while (0)
 
+#define vrctx_sk_uncount(sk)		do { } while (0)
+#define vrctx_sk_put(sk)		do { } while (0)
 #define vrctx_sk_bind_dev_check(sk, ifindex)	0
 #define vrctx_task_fork(parent, child)	do { } while (0)
 #define vrctx_task_leave(tsk, net)	do { } while (0)

@@ -69,6 +69,8 @@ void link_dummy(const char *name);
 void link_veth(const char *name, const char *peer, int peer_ns);
 void link_vrf(const char *name, uint32_t table);
 void link_up(const char *name, int up);
+/* Until it runs: the kernel notices a peer that came up in the background. */
+void link_wait(const char *name);
 void link_master(const char *name, const char *master);
 void link_netns(const char *name, int ns);
 void link_mac(const char *name, uint8_t mac[6]);
@@ -120,6 +122,10 @@ int ns_new(void);
 void ns_enter(int ns);
 /* A socket of the router, in what the mode says. */
 int router_socket(int type);
+/* What the socket waits for is there at once, but for the odd time that the
+ * kernel leaves it to a thread of its own; it never takes long.
+ */
+void patience(int fd);
 /* Put a device of the router, which is down, where the mode says. */
 void join(const char *dev);
 

@@ -13,9 +13,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
+
+/* IF_OPER_UP of linux/if.h, which does not go with net/if.h. */
+#define OPER_UP	6
 
 static struct nl rt = { .fd = -1 };
 static struct nl ge = { .fd = -1 };
@@ -108,6 +112,35 @@ void link_up(const char *name, int up)
 	ifi->ifi_flags = up ? IFF_UP : 0;
 	ifi->ifi_change = IFF_UP;
 	nl_do(&rt, name);
+}
+
+static int operstate(const char *name)
+{
+	struct ifinfomsg *ifi = start(RTM_GETLINK, 0, sizeof(*ifi));
+	struct nlattr *attr;
+	size_t off;
+
+	ifi->ifi_index = index_of(name);
+	nl_do(&rt, name);
+	for (off = NLMSG_SPACE(sizeof(*ifi)); off < rt.len;
+	     off += NLA_ALIGN(attr->nla_len)) {
+		attr = (void *)(rt.buf + off);
+		if (attr->nla_type == IFLA_OPERSTATE)
+			return *(uint8_t *)((char *)attr + NLA_HDRLEN);
+	}
+	return 0;
+}
+
+void link_wait(const char *name)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+	int tries;
+
+	for (tries = 0; operstate(name) != OPER_UP; tries++) {
+		if (tries == 10000)
+			die("%s does not come up", name);
+		nanosleep(&ms, NULL);
+	}
 }
 
 void link_master(const char *name, const char *master)

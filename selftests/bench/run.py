@@ -78,7 +78,8 @@ def collect(jobs, images, workers):
         first, second = runs
         for name, (value, unit) in first.items():
             again = second[name][0]
-            if abs(percent(again, value)) > plan.REPEAT:
+            most = plan.REPEAT.get(name, plan.REPEAT_DEFAULT)
+            if abs(percent(again, value)) > most:
                 wrong.append(f"{name} {mode} n={n}: {value} in one run, "
                              f"{again} in the other")
             results.append({"name": name, "mode": mode, "n": n,

@@ -49,6 +49,8 @@ static void open_pair(int lfd, int port, int *client, int *server)
 	*server = accept(lfd, NULL, NULL);
 	if (*server < 0)
 		die("accept");
+	patience(*client);
+	patience(*server);
 }
 
 static void pass(int from, int to, char *buf, size_t len)
@@ -56,10 +58,10 @@ static void pass(int from, int to, char *buf, size_t len)
 	size_t done = 0;
 	ssize_t n;
 
-	if (send(from, buf, len, MSG_DONTWAIT) != (ssize_t)len)
+	if (send(from, buf, len, 0) != (ssize_t)len)
 		die("send");
 	while (done < len) {
-		n = recv(to, buf, len - done, MSG_DONTWAIT);
+		n = recv(to, buf, len - done, 0);
 		if (n <= 0)
 			die("%zu of %zu bytes arrived", done, len);
 		done += n;

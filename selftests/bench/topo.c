@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -69,6 +70,15 @@ static uint32_t other_addr(int i)
 	if (topo.mode == PLAIN || topo.mode == RULE)
 		return IP4(11 + i / 65536, i / 256 % 256, i % 256, 1);
 	return R0_ADDR;
+}
+
+void patience(int fd)
+{
+	struct timeval tv = { .tv_sec = 10 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)))
+		die("timeout");
 }
 
 static void vrf_name(char *name, int i)
@@ -185,6 +195,7 @@ static void host(int ns, uint32_t router_addr, const uint8_t router_mac[6],
 	link_mac("eth0", mac);
 	addr_add("eth0", addr, 24);
 	link_up("eth0", 1);
+	link_wait("eth0");
 	neigh_add("eth0", router_addr, router_mac);
 	ns_enter(topo.router);
 }
@@ -224,6 +235,8 @@ void topo_make(enum mode mode, int n)
 	}
 	host(topo.a, R0_ADDR, topo.r0_mac, A_ADDR, a_mac);
 	host(topo.b, R1_ADDR, topo.r1_mac, B_ADDR, b_mac);
+	link_wait("r0");
+	link_wait("r1");
 	neigh_add("r0", A_ADDR, a_mac);
 	/* What is forwarded ends at b's door. */
 	neigh_add("r1", B_ADDR, wrong_mac);

@@ -23,10 +23,10 @@ static void round_trip(int client, int server)
 	char c = 'x';
 
 	if (send(client, &c, 1, 0) != 1 ||
-	    recvfrom(server, &c, 1, MSG_DONTWAIT,
+	    recvfrom(server, &c, 1, 0,
 		     (struct sockaddr *)&from, &len) != 1 ||
 	    sendto(server, &c, 1, 0, (struct sockaddr *)&from, len) != 1 ||
-	    recv(client, &c, 1, MSG_DONTWAIT) != 1)
+	    recv(client, &c, 1, 0) != 1)
 		die("UDP round trip");
 }
 
@@ -46,6 +46,9 @@ void fig_udp_rr(void)
 	sin.sin_addr.s_addr = htonl(R0_ADDR);
 	if (client < 0 || connect(client, (struct sockaddr *)&sin, sizeof(sin)))
 		die("connect");
+
+	patience(client);
+	patience(server);
 
 	for (i = -WARM; i < SAMPLES; i++) {
 		t = now();

@@ -19,6 +19,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 OUT = TOP + "/build/regress"
@@ -126,6 +127,7 @@ class Kernel:
     def __init__(self, flavour, image, cache=None):
         self.flavour, self.image, self.cache = flavour, image, cache
         self.seen = {}
+        self.lock = threading.Lock()
         if cache and os.path.exists(cache):
             with open(cache, encoding="ascii") as f:
                 self.seen = json.load(f)
@@ -133,6 +135,8 @@ class Kernel:
     def run(self, tests):
         for test, result in guest(self.image, self.flavour, tests).items():
             add(self.seen.setdefault(test, {}), result)
+        with self.lock:
+            self.keep()
 
     def keep(self):
         if self.cache:
@@ -173,7 +177,6 @@ def main():
                         runs.append(pool.submit(kernel.run, some))
             for done in runs:
                 done.result()
-        old.keep()
 
     both(tests, False)
     failed = 0

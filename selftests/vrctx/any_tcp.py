@@ -194,8 +194,9 @@ def test_closed():
         W[ctx].send_tcp(4000, 80, 1, flags=SYN)
         pkt = W[ctx].expect(lambda p: p.proto == 6, "RST")
         eq(pkt.flags, RST | ACK, f"answer in {ctx}")
-    for ctx in (1, 2):
-        LAB.quiet(ctx)
+    for ctx in (1, 2):          # no request of ANY is left behind
+        LAB.vr.delete(ctx, force=True)
+        LAB.vr.new(ctx)
 
 
 run(globals())

@@ -129,8 +129,7 @@ def test_move_flushes():
     RT.link_set(W[2].dev, up=False)
     LAB.vr.move(W[2].dev, 1)
     eq(RT.neighs(W[2].dev), {}, "neighbours")
-    RT.link_set(W[2].dev, up=True)
-    RT.neigh(W[2].dev, HIP, HMAC)
+    W[2].up()
     eq(ask(W[2], "10.0.0.102"), [(W[2].rmac, "10.0.0.102")], "own address")
     # now it shares context 1, whose addresses it answers for
     eq(ask(W[2], "172.16.1.1"), [(W[2].rmac, "172.16.1.1")], "new context")

@@ -12,7 +12,7 @@ established hashes, the two UDP hashes and the raw hash.
 """
 import errno as E
 
-from vr_net import (HIP, RAW, RIP, TCP, UDP, Lab, Netns, connect, pending,
+from vr_net import (HIP, RAW, RIP, TCP, UDP, Lab, Netns, both_run, connect, pending,
                     readable, serve, sock)
 from vr_rt import sysctl
 from vr_tap import check, eq, params, refused, run, slow
@@ -25,6 +25,8 @@ for n in ALL:
     LAB.link(n, f"v{n}", FAR, far=f"p{n}")
     FAR.rt.addr(f"p{n}", HIP + "/24")
     FAR.rt.link_set(f"p{n}", up=True)
+for n in ALL:
+    both_run(LAB.rt, f"v{n}", FAR.rt, f"p{n}")
 
 
 def close(*groups):

@@ -11,7 +11,7 @@ import struct
 
 import vr_nl as nl
 from vr_nl import table_of, u32
-from vr_net import HIP, RIP, UDP, Lab, Netns, readable, sock
+from vr_net import HIP, RIP, UDP, Lab, Netns, both_run, readable, sock
 from vr_pkt import HMAC, Wire
 from vr_tap import Skip, check, eq, params, refused, run
 
@@ -217,7 +217,8 @@ def test_flushed():
         "=4s4si", bytes([239, 1, 1, 1]), b"\0" * 4, RT.ifindex("w1")))
     RT.link_set("w1", up=False)
     VR.move("w1", 2)
-    RT.link_set("w1", up=True)
+    wire.static = False
+    wire.up()
     eq(RT.neighs("w1"), {}, "neighbours")
     for ctx in ALL:
         check(("192.0.2.0/24", 1) not in RT.routes(table_of(ctx)),
@@ -243,6 +244,7 @@ def test_connection_stays_behind():
     RT.link_set("h1", up=False)
     VR.move("h1", 2)
     RT.link_set("h1", up=True)
+    both_run(RT, "h1", host.rt)
     peer.settimeout(10)
     peer.send(b"anyone?")
     refused(E.ECONNRESET, "answer from context 2", peer.recv, 1)

@@ -61,8 +61,7 @@ def test_connected_down_up():
     eq(have, [], "routes while down")
     refused(E.ENETUNREACH, "while down", source, 1, HIP)
     eq(source(2, HIP), "10.0.0.102", "other context")
-    RT.link_set(W[1].dev, up=True)
-    RT.neigh(W[1].dev, HIP, b"\2\0\0\0\0\2")
+    W[1].up()
     eq(source(1, HIP), "10.0.0.101", "after up")
 
 
@@ -268,7 +267,7 @@ def test_many_routes():
        "routes of 1")
     eq(len([k for k in RT.routes(table_of(2)) if "172.20" in k[0]]), 101,
        "routes of 2")
-    RT.link_set(W[1].dev, up=True)
+    W[1].up()
 
 
 def test_namespaces():

@@ -199,8 +199,7 @@ def test_moved_device():
     collect()
     RT.link_set("a1", up=False)
     LAB.vr.move("a1", 2)
-    RT.link_set("a1", up=True)
-    RT.neigh("a1", "10.0.0.2", b"\2\0\0\0\0\2")
+    A[1].up()
     A[1].send_udp(4000, 53, b"moved", dst="10.1.0.2")
     seen = {key: [p for p in wire.sync() if p.proto == 17]
             for key, wire in WIRES.items() if key[0] == "b"}

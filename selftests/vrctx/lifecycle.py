@@ -182,8 +182,7 @@ def test_timewait_purged():
     lab.vr.new(1)
     # the reborn context knows nothing of it
     lab.vr.move("w1", 1)
-    lab.rt.link_set("w1", up=True)
-    lab.rt.neigh("w1", HIP, b"\2\0\0\0\0\2")
+    wire.up()
     wire.send_tcp(4000, 80, peer.seq - 1, peer.ack, FIN | ACK)
     eq(wire.expect(lambda p: p.proto == 6, "answer").flags, RST, "answer")
     with serve(1, 80) as listen:

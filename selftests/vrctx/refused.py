@@ -13,7 +13,7 @@ from vr_nl import nest, table_of, u32
 from vr_net import (HIP, TCP, UDP, Lab, get_ctx, inside, readable, set_ctx,
                     sock)
 from vr_pkt import BROADCAST, ETH_IPV6, Wire
-from vr_rt import RTM_NEWADDR, RTM_NEWNEXTHOP, Rtnl, sysctl
+from vr_rt import RTM_NEWADDR, RTM_NEWNEXTHOP, Rtnl, have_sysctl, sysctl
 from vr_tap import Skip, check, eq, params, refused, run
 
 LAB = Lab(5, hosts=False)
@@ -67,12 +67,16 @@ def test_netlink(name):
 @params(*[(name,) for name in NL_GOOD])
 def test_netlink_good(name):
     """netlink in a context works for:"""
-    try:
-        socket.socket(socket.AF_NETLINK, RAWT, NETLINK[name]).close()
-    except OSError as err:
-        raise Skip(f"not in this kernel: {err}") from err
+    def make():
+        try:
+            socket.socket(socket.AF_NETLINK, RAWT, NETLINK[name]).close()
+        except OSError as err:          # audit may be off
+            return err.errno
+        return 0
+
+    outside = make()
     with inside(5):
-        socket.socket(socket.AF_NETLINK, RAWT, NETLINK[name]).close()
+        eq(make(), outside, "errno inside")
 
 
 def test_good_families():
@@ -93,7 +97,7 @@ def test_good_families():
         ("AF_INET6 UDP", 10, DGRAM, 0), ("AF_INET6 TCP", 10, STREAM, 0),
         ("AF_INET6 raw", 10, RAWT, 200), ("AF_PACKET", 17, RAWT, 0),
         ("SCTP", 2, SEQ, 132), ("MPTCP", 2, STREAM, 262),
-        ("AF_VSOCK", 40, STREAM, 0), ("AF_ALG", 38, SEQ, 0))
+        ("AF_ALG", 38, SEQ, 0))
 def test_option(_, family, kind, proto):
     """SO_VRCTX is refused on:"""
     try:
@@ -163,25 +167,26 @@ def test_nexthop_objects():
 
 def test_ipv6_output():
     """no IPv6 leaves by a context's device, whatever is configured on it"""
-    wire = Wire(LAB, 5, dev="w5")
-    sysctl("net.ipv6.conf.w5.accept_dad", 0)
-    sysctl("net.ipv6.conf.w5.disable_ipv6", 0)
+    wire = Wire(LAB, 5, dev="w6")
+    for key, val in (("accept_dad", 0), ("disable_ipv6", 0)):
+        if have_sysctl(f"net.ipv6.conf.w6.{key}"):
+            sysctl(f"net.ipv6.conf.w6.{key}", val)
     addr = b"\x20\1\x0d\xb8" + b"\0" * 11 + b"\1"
     try:
         RT.request(RTM_NEWADDR, 0x600, bytes([10, 64, 2, 0])
-                   + RT.ifindex("w5").to_bytes(4, "little")
+                   + RT.ifindex("w6").to_bytes(4, "little")
                    + nl.attr(2, addr) + nl.attr(1, addr))
     except OSError as err:
         check(err.errno in (E.EOPNOTSUPP, E.EACCES, E.EINVAL, E.EPERM,
                             E.ENODEV), str(err))
     with socket.socket(socket.AF_INET6, DGRAM) as one:
-        for dest in (("2001:db8::2", 9), ("ff02::1", 9, 0, RT.ifindex("w5"))):
+        for dest in (("2001:db8::2", 9), ("ff02::1", 9, 0, RT.ifindex("w6"))):
             try:
                 one.sendto(b"x", dest)
             except OSError:
                 pass
     eq(wire.sync((ETH_IPV6,)), [], "IPv6 on the wire")
-    RT.link_del("w5")
+    RT.link_del("w6")
     wire.far.close()
 
 
@@ -211,9 +216,9 @@ def test_mroute():
 
 def test_af_packet_sees_devices():
     """a packet socket of context 0 still sees a context's device"""
-    wire = Wire(LAB, 5, dev="w5", ip=HIP)
+    wire = Wire(LAB, 5, dev="w7", ip=HIP)
     spy = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-    spy.bind(("w5", 3))
+    spy.bind(("w7", 3))
     wire.send_udp(1, 2, b"seen")
     wire.sync()
     seen = b""
@@ -225,7 +230,7 @@ def test_af_packet_sees_devices():
     with sock(UDP, 5) as one:
         one.sendto(b"x", (HIP, 9))
         wire.expect(lambda p: p.proto == 17, "datagram")
-    RT.link_del("w5")
+    RT.link_del("w7")
 
 
 def test_rtnetlink_inside():

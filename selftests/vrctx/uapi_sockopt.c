@@ -278,6 +278,8 @@ TEST(any, "ANY: no connect, no raw; specific and ANY bind side by side")
 	close(fd);
 	fd = vr_socket(SOCK_DGRAM, 0, VRCTX_ANY);
 	REFUSED(EINVAL, do_connect(fd, 80));
+	close(fd);
+	fd = vr_socket(SOCK_DGRAM, 0, VRCTX_ANY);
 	own = vr_socket(SOCK_DGRAM, 0, 5);
 	CHECK(!do_bind(own, 53));
 	CHECK(!vr_set(fd, 0) && !do_bind(fd, 53));

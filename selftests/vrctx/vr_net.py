@@ -104,13 +104,13 @@ def inside(ctx):
 
 # ---- sockets ----
 
-def set_ctx(sock, ctx):
-    sock.setsockopt(socket.SOL_SOCKET, SO_VRCTX, struct.pack("=I", ctx))
+def set_ctx(one, ctx):
+    one.setsockopt(socket.SOL_SOCKET, SO_VRCTX, struct.pack("=I", ctx))
 
 
-def get_ctx(sock):
-    return struct.unpack("=I", sock.getsockopt(socket.SOL_SOCKET,
-                                               SO_VRCTX, 4))[0]
+def get_ctx(one):
+    return struct.unpack("=I", one.getsockopt(socket.SOL_SOCKET,
+                                              SO_VRCTX, 4))[0]
 
 
 def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
@@ -206,6 +206,12 @@ def send_ctx(one, data, dest, ctx):
 
 # ---- topologies ----
 
+def both_run(near, dev, far, far_dev="eth0"):
+    """Wait until both ends of a pair send."""
+    wait(lambda: near.running(dev) and far.running(far_dev),
+         f"{dev} to run")
+
+
 class Lab:
     """A router namespace; hosts and contexts are added to it."""
 
@@ -236,6 +242,7 @@ class Lab:
         self.link(ctx, dev or f"v{ctx}", far, cidr)
         far.rt.addr("eth0", host)
         far.rt.link_set("eth0", up=True)
+        both_run(self.rt, dev or f"v{ctx}", far.rt)
         far.rt.route("default", via=cidr.split("/")[0], dev="eth0")
         return far
 
@@ -255,6 +262,6 @@ def serve(ctx, port, kind=TCP, addr=RIP):
 
 
 __all__ = ["ANY", "AF_INET", "HIP", "LIBC", "Lab", "Netns", "RAW", "RIP",
-           "TCP", "UDP", "cmsg_ctx", "connect", "enter", "errqueue",
+           "TCP", "UDP", "both_run", "cmsg_ctx", "connect", "enter", "errqueue",
            "get_ctx", "inside", "libc", "pending", "readable", "send_ctx",
            "serve", "set_ctx", "sock", "whoami"]

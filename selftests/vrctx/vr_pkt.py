@@ -13,7 +13,7 @@ import socket
 import struct
 import time
 
-from vr_net import HIP, RIP, Netns
+from vr_net import HIP, RIP, Netns, both_run
 from vr_rt import ip4
 from vr_tap import slow
 
@@ -117,15 +117,21 @@ class Wire:
             lab.vr.move(self.dev, ctx)
         if cidr:
             lab.rt.addr(self.dev, cidr)
-        lab.rt.link_set(self.dev, up=True)
+        self.static = static
         self.far.rt.link_set("eth0", up=True, mac=HMAC)
+        self.up()
         self.rmac = lab.rt.link(self.dev)[1]
-        if static:
-            lab.rt.neigh(self.dev, ip, HMAC)
         with self.far:
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                       socket.htons(3))
             self.sock.bind(("eth0", 3))
+
+    def up(self):
+        """Bring the router's end up, wait until both ends work."""
+        self.lab.rt.link_set(self.dev, up=True)
+        both_run(self.lab.rt, self.dev, self.far.rt)
+        if self.static:
+            self.lab.rt.neigh(self.dev, self.ip, HMAC)
 
     def send(self, payload, ethertype=ETH_IP, dst=None):
         self.sock.send((dst or self.rmac) + HMAC

@@ -91,6 +91,12 @@ class Rtnl(Netlink):
         out["flags"] = struct.unpack_from("=I", body, 8)[0]
         return out
 
+    def running(self, dev):
+        """Does the device really send? Going up is finished later, by the
+        work that watches carriers; packets sent before are lost.
+        """
+        return self.link(dev).get(16) == b"\6"      # IF_OPER_UP
+
     # ---- addresses ----
 
     def addr(self, dev, cidr, cmd=RTM_NEWADDR, brd=None):

@@ -111,8 +111,8 @@ int vrctx_check_name(const char *name, struct netlink_ext_ack *extack)
 		NL_SET_ERR_MSG(extack, "A context name must not be a number");
 		return -EINVAL;
 	}
-	if (!strcmp(name, VRCTX_NAME_0)) {
-		NL_SET_ERR_MSG(extack, "The name is that of context 0");
+	if (!strcmp(name, VRCTX_NAME_0) || !strcmp(name, VRCTX_NAME_NONE)) {
+		NL_SET_ERR_MSG(extack, "The name is reserved");
 		return -EINVAL;
 	}
 
@@ -257,7 +257,7 @@ struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
 
 	ctx->id = id;
 	ctx->net = net;
-	ctx->salt = get_random_u32();
+	ctx->salt = get_random_u32() ? : 1;
 	refcount_set(&ctx->refs, 1);
 
 	if (name) {

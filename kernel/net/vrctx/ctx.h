@@ -75,8 +75,9 @@ struct vrctx {
 	};
 };
 
-/* Context 0 has no object, and this name */
+/* Name of context 0, which has no object; what procfs shows for no name */
 #define VRCTX_NAME_0	"default"
+#define VRCTX_NAME_NONE	"-"
 
 /* Kind of a carrier, for the counters that user space sees */
 enum vrctx_user {

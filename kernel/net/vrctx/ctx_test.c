@@ -185,10 +185,10 @@ static void vrctx_test_name_rules(struct kunit *test)
 		const char	*name;
 		int		err;
 	} rows[] = {
-		{ "a", 0 }, { "-", 0 }, { ".", 0 }, { "_", 0 }, { "0x", 0 },
+		{ "a", 0 }, { "--", 0 }, { ".", 0 }, { "_", 0 }, { "0x", 0 },
 		{ "A_b.c-9", 0 }, { "1.2", 0 }, { "Default", 0 },
 		{ "0123456789012345678901234567x-.", 0 },
-		{ "", -EINVAL }, { "0", -EINVAL }, { "17", -EINVAL },
+		{ "", -EINVAL }, { "0", -EINVAL }, { "17", -EINVAL }, { "-", -EINVAL },
 		{ "default", -EINVAL }, { "a b", -EINVAL }, { " a", -EINVAL },
 		{ "a\n", -EINVAL }, { "a/b", -EINVAL }, { "a:b", -EINVAL },
 		{ "k\xc3\xa4se", -EINVAL }, { "\x7f", -EINVAL },

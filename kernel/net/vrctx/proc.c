@@ -76,7 +76,8 @@ static int vrctx_seq_show(struct seq_file *seq, void *v)
 
 	if (vrctx_may_see(net, ctx->id))
 		seq_printf(seq, "%u %s %u %d %d\n", ctx->id,
-			   vrctx_name(ctx) ? : "-", READ_ONCE(ctx->ndev),
+			   vrctx_name(ctx) ? : VRCTX_NAME_NONE,
+			   READ_ONCE(ctx->ndev),
 			   atomic_read(&ctx->socks), atomic_read(&ctx->tasks));
 	return 0;
 }

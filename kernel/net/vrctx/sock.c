@@ -9,6 +9,7 @@
 #include <linux/nsproxy.h>
 #include <linux/sched/task.h>
 #include <linux/sockptr.h>
+#include <linux/udp.h>
 #include <net/inet_sock.h>
 #include <net/sock.h>
 
@@ -116,6 +117,18 @@ void __vrctx_sock_put(struct net *net, u32 id)
 }
 EXPORT_SYMBOL_GPL(__vrctx_sock_put);
 
+void __vrctx_sk_uncount(struct sock *sk)
+{
+	if (sk->sk_vrctx != SK_VRCTX_ANY)
+		atomic_dec(&vrctx_carried(sock_net(sk), sk->sk_vrctx)->socks);
+}
+
+void __vrctx_sk_put(struct sock *sk)
+{
+	if (sk->sk_vrctx != SK_VRCTX_ANY)
+		vrctx_put(vrctx_carried(sock_net(sk), sk->sk_vrctx));
+}
+
 /* Does the socket's protocol do contexts, and @any serve all of them? */
 static bool vrctx_sk_supported(const struct sock *sk, bool any)
 {
@@ -148,6 +161,16 @@ static int vrctx_sk_in_use(const struct sock *sk)
 	if ((inet->inet_num && sk->sk_type != SOCK_RAW) ||
 	    inet->inet_rcv_saddr || inet->inet_saddr ||
 	    sk->sk_bound_dev_if || rcu_access_pointer(inet->mc_list))
+		return -EINVAL;
+
+#ifdef CONFIG_XFRM
+	/* its own IPsec policies: there are none in a context */
+	if (rcu_access_pointer(sk->sk_policy[0]) ||
+	    rcu_access_pointer(sk->sk_policy[1]))
+		return -EINVAL;
+#endif
+	/* a tunnel's socket */
+	if (sk_is_udp(sk) && READ_ONCE(udp_sk(sk)->encap_type))
 		return -EINVAL;
 
 	return 0;

@@ -120,7 +120,7 @@ int vrctx_task_show(struct seq_file *m, struct task_struct *task)
 		ctx = vrctx_find(net, id);
 		if (ctx)
 			name = vrctx_name(ctx);
-		seq_printf(m, "%u %s\n", id, name ? : "-");
+		seq_printf(m, "%u %s\n", id, name ? : VRCTX_NAME_NONE);
 		rcu_read_unlock();
 	}
 	put_net(net);
