@@ -37,3 +37,10 @@ log_run() {
 	tail -n 40 "$log" >&2
 	die "failed ($rc): $1 ${2-} ...; all of it is in $log"
 }
+
+# kernel_version DIR: "6.12.117", nothing if that is no kernel tree.
+kernel_version() {
+	awk -F' *= *' '
+		/^(VERSION|PATCHLEVEL|SUBLEVEL) =/ { v = v sep $2; sep = "." }
+		/^NAME =/ { print v; exit }' "$1/Makefile" 2>/dev/null || true
+}

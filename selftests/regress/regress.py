@@ -73,7 +73,7 @@ def cases(log, tagged):
 
 
 def guest(kernel, flavour, tests):
-    """Boot once, run tests. Returns {test: cases}."""
+    """Boot once, run tests. Returns {test: cases}, empty if it died."""
     out = f"{OUT}/{flavour}-{tests[0]}"
     os.makedirs(out, exist_ok=True)
     for test in tests:
@@ -88,19 +88,17 @@ def guest(kernel, flavour, tests):
            "/repo/selftests/regress/run.sh " + " ".join(tests)]
     done = subprocess.run(cmd, stdin=subprocess.DEVNULL, text=True,
                           capture_output=True)
-    result = {}
-    for test in tests:
-        try:
-            with open(f"{out}/{test}.log", encoding="utf-8",
-                      errors="replace") as f:
-                result[test] = cases(f.read(), re.match(
-                    "fib|icmp|rtnetlink", test))
-        except FileNotFoundError:
-            result[test] = {"was run": "no"}
     if done.returncode:
         # Whatever the tests say: it died, or its log shows a fault.
-        result[tests[-1]]["guest"] = f"exit {done.returncode}"
-        print(done.stdout + done.stderr, flush=True)
+        print(f"  the {flavour} guest with {', '.join(tests)}: exit "
+              f"{done.returncode}\n{done.stdout}{done.stderr}", flush=True)
+        return {}
+    result = {}
+    for test in tests:
+        with open(f"{out}/{test}.log", encoding="utf-8",
+                  errors="replace") as f:
+            result[test] = cases(f.read(), re.match(
+                "fib|icmp|rtnetlink", test))
     return result
 
 
@@ -133,9 +131,10 @@ class Kernel:
                 self.seen = json.load(f)
 
     def run(self, tests):
-        for test, result in guest(self.image, self.flavour, tests).items():
-            add(self.seen.setdefault(test, {}), result)
+        results = guest(self.image, self.flavour, tests)
         with self.lock:
+            for test, result in results.items():
+                add(self.seen.setdefault(test, {}), result)
             self.keep()
 
     def keep(self):
@@ -147,9 +146,7 @@ class Kernel:
 
 def sha(path):
     with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()[:16] if hasattr(
-            hashlib, "file_digest") else hashlib.sha256(
-                f.read()).hexdigest()[:16]
+        return hashlib.sha256(f.read()).hexdigest()[:16]
 
 
 def main():
@@ -181,12 +178,17 @@ def main():
     both(tests, False)
     failed = 0
     for attempt in range(1, ATTEMPTS + 1):
-        bad = [t for t in tests if differences(old.seen[t], new.seen[t])]
+        bad = [t for t in tests if differences(old.seen.get(t, {}),
+                                               new.seen.get(t, {}))]
         if not bad or attempt == ATTEMPTS:
             break
         print("  differs, again on both: " + " ".join(bad), flush=True)
         both(bad, True)
     for test in tests:
+        if test not in old.seen or test not in new.seen:
+            print(f"not ok - {test} (a guest died, see above)")
+            failed += 1
+            continue
         diff = differences(old.seen[test], new.seen[test])
         total = len(new.seen[test]) - 1
         not_ok = sum(1 for name, r in old.seen[test].items()

@@ -6,6 +6,7 @@
 #	t "what it shows" command...		must exit 0
 #	t_rc 1 'regex' "what" command...	exit status, regex on stderr
 #	t_out 'exact output' "what" command...
+#						output of the one before: $vr_tmp/last
 #	vr_end
 #
 # The test runs in a fresh network namespace, which ends with it; further
@@ -67,6 +68,7 @@ vr_result() {
 
 vr_run() {
 	vr_rc=0
+	[[ ! -e $vr_tmp/out ]] || mv "$vr_tmp/out" "$vr_tmp/last"
 	"$@" >"$vr_tmp/out" 2>"$vr_tmp/err" || vr_rc=$?
 }
 
@@ -81,7 +83,8 @@ t_rc() {
 	local want=$1 regex=$2 what=$3
 	shift 3
 	vr_run "$@"
-	if ((vr_rc == want)) && grep -qE -- "$regex" "$vr_tmp/err"; then
+	if ((vr_rc == want)) &&
+		{ [[ -z $regex ]] || grep -qE -- "$regex" "$vr_tmp/err"; }; then
 		vr_result 0 "$what"
 	else
 		echo "exit status $vr_rc, want $want and /$regex/" >>"$vr_tmp/err"

@@ -83,9 +83,10 @@ def test_in_flight():
             one.close()
             eq(readable(spy), None, "datagram in context 0")
     finally:
-        os.close(wfd)
+        os.write(wfd, b"x")     # the child holds both ends, too
         status = os.waitpid(pid, 0)[1]
         os.close(rfd)
+        os.close(wfd)
         spy.close()
     eq((got, status), (4 * TURNS, 0), "turns and sender")
 

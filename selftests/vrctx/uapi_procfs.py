@@ -115,7 +115,7 @@ def test_threads():
         ready.set()
         done.wait(20)
 
-    other = threading.Thread(target=body)
+    other = threading.Thread(target=body, daemon=True)
     other.start()
     check(ready.wait(20), "thread did not start")
     try:
