@@ -179,9 +179,9 @@ struct vrctx_map {
 	struct vrctx __rcu	*slot[];
 };
 
-/* Incremented while a context other than 0 exists anywhere */
+/* On while a context other than 0 exists anywhere, and for a second after */
 DECLARE_STATIC_KEY_FALSE(vrctx_used);
-/* Incremented while a VRCTX_ANY socket exists anywhere */
+/* On since the first VRCTX_ANY socket; never off again */
 DECLARE_STATIC_KEY_FALSE(vrctx_any_used);
 
 /* ---- FIB (fib.c); callers hold RTNL unless said otherwise ---- */
@@ -205,8 +205,9 @@ struct fib_table *vrctx_fib_table_next(struct net *net, u32 *ctx);
  * with whatever is in it.
  */
 bool vrctx_table_dead(const struct net *net, u32 tb_id);
-/* The number of the live context that table @tb_id belongs to, else 0 (an
- * ordinary table may have such a number while no such context exists).
+/* The number of the context that table @tb_id belongs to, a deleted one that
+ * is still carried included, else 0 (an ordinary table may have such a number
+ * while no such context exists).
  */
 u32 __vrctx_table_used(const struct net *net, u32 ctx);
 static inline u32 vrctx_table_used(const struct net *net, u32 tb_id)
@@ -275,12 +276,11 @@ do {									\
 /* SO_VRCTX; set is called without the socket lock and takes it itself */
 int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen);
 int vrctx_sk_get(const struct sock *sk, int *val);
-u32 vrctx_sk_uapi(const struct sock *sk);
 /* SO_BINDTODEVICE and SO_BINDTOIFINDEX: may @sk be bound to @ifindex? */
 int vrctx_sk_bind_dev_check(const struct sock *sk, int ifindex);
 /* SCM_VRCTX on sendmsg: 0 and *@ctx set, or -errno */
 int vrctx_sk_cmsg(struct sock *sk, u32 val, u32 *ctx);
-/* Per-context secret for SYN cookies; never the same for a reused number */
+/* Per-context secret for SYN cookies and sequence numbers; 0 in context 0 */
 u32 vrctx_salt(const struct net *net, u32 ctx);
 
 /* ---- tasks (task.c) ---- */

@@ -243,6 +243,17 @@ static struct vrctx_dump *vrctx_nl_dump(struct netlink_callback *cb)
 	return (struct vrctx_dump *)cb->ctx;
 }
 
+/* End a message of a dump, or take it back if it was not filled. Returns @err */
+static int vrctx_nl_dump_end(struct sk_buff *skb, void *hdr, int err)
+{
+	if (err)
+		genlmsg_cancel(skb, hdr);
+	else
+		genlmsg_end(skb, hdr);
+
+	return err;
+}
+
 static int vrctx_nl_dump_ctx(struct sk_buff *skb, struct netlink_callback *cb,
 			     vrctx_nl_fill_t fill)
 {
@@ -280,11 +291,8 @@ static int vrctx_nl_dump_ctx(struct sk_buff *skb, struct netlink_callback *cb,
 		}
 		genl_dump_check_consistent(cb, hdr);
 		err = fill(skb, net, ctx);
-		if (err) {
-			genlmsg_cancel(skb, hdr);
+		if (vrctx_nl_dump_end(skb, hdr, err))
 			break;
-		}
-		genlmsg_end(skb, hdr);
 		dump->next++;
 	}
 	rcu_read_unlock();
@@ -583,11 +591,8 @@ int vrctx_nl_dev_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 		}
 		genl_dump_check_consistent(cb, hdr);
 		err = vrctx_nl_fill_dev(skb, dev);
-		if (err) {
-			genlmsg_cancel(skb, hdr);
+		if (vrctx_nl_dump_end(skb, hdr, err))
 			break;
-		}
-		genlmsg_end(skb, hdr);
 	}
 	rcu_read_unlock();
 
@@ -678,11 +683,8 @@ int vrctx_nl_task_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 			break;
 		}
 		err = vrctx_nl_fill_task(skb, net, nr, id);
-		if (err) {
-			genlmsg_cancel(skb, hdr);
+		if (vrctx_nl_dump_end(skb, hdr, err))
 			break;
-		}
-		genlmsg_end(skb, hdr);
 		dump->next++;
 	}
 	rcu_read_unlock();

@@ -49,48 +49,21 @@ static void vrctx_abort(struct sock *sk)
 	sock_put(sk);
 }
 
-/* Sockets of a bucket of the table of listeners; each is gone from it when
- * it was aborted.
- */
-static void vrctx_purge_listen(struct inet_listen_hashbucket *head,
-			       const struct net *net, u32 id)
-{
-	struct sock *batch[VRCTX_BATCH], *sk;
-	struct hlist_nulls_node *node;
-	int i, n;
-
-	do {
-		n = 0;
-		spin_lock_bh(&head->lock);
-		sk_nulls_for_each(sk, node, &head->nulls_head) {
-			if (!vrctx_purge_match(sk, net, id) ||
-			    !refcount_inc_not_zero(&sk->sk_refcnt))
-				continue;
-			batch[n++] = sk;
-			if (n == VRCTX_BATCH)
-				break;
-		}
-		spin_unlock_bh(&head->lock);
-
-		for (i = 0; i < n; i++)
-			vrctx_abort(batch[i]);
-		cond_resched();
-	} while (n == VRCTX_BATCH);
-}
-
-static void vrctx_purge_ehash(struct inet_hashinfo *hashinfo, unsigned int slot,
+/* Sockets of a bucket; each is gone from it when it was aborted */
+static void vrctx_purge_chain(struct hlist_nulls_head *chain, spinlock_t *lock,
 			      const struct net *net, u32 id)
 {
-	struct inet_ehash_bucket *head = &hashinfo->ehash[slot];
-	spinlock_t *lock = inet_ehash_lockp(hashinfo, slot);
 	struct sock *batch[VRCTX_BATCH], *sk;
 	struct hlist_nulls_node *node;
 	int i, n;
+
+	if (hlist_nulls_empty(chain))
+		return;
 
 	do {
 		n = 0;
 		spin_lock_bh(lock);
-		sk_nulls_for_each(sk, node, &head->chain) {
+		sk_nulls_for_each(sk, node, chain) {
 			if (!vrctx_purge_match(sk, net, id) ||
 			    !refcount_inc_not_zero(&sk->sk_refcnt))
 				continue;
@@ -112,14 +85,12 @@ static void vrctx_purge_tcp(struct net *net, u32 id)
 	unsigned int i;
 
 	/* Listeners first, they make the others */
-	for (i = 0; i <= hashinfo->lhash2_mask; i++) {
-		if (!hlist_nulls_empty(&hashinfo->lhash2[i].nulls_head))
-			vrctx_purge_listen(&hashinfo->lhash2[i], net, id);
-	}
-	for (i = 0; i <= hashinfo->ehash_mask; i++) {
-		if (!hlist_nulls_empty(&hashinfo->ehash[i].chain))
-			vrctx_purge_ehash(hashinfo, i, net, id);
-	}
+	for (i = 0; i <= hashinfo->lhash2_mask; i++)
+		vrctx_purge_chain(&hashinfo->lhash2[i].nulls_head,
+				  &hashinfo->lhash2[i].lock, net, id);
+	for (i = 0; i <= hashinfo->ehash_mask; i++)
+		vrctx_purge_chain(&hashinfo->ehash[i].chain,
+				  inet_ehash_lockp(hashinfo, i), net, id);
 }
 
 /* No packet will come: wake up whoever waits for one */

@@ -231,19 +231,14 @@ int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	return err;
 }
 
-u32 vrctx_sk_uapi(const struct sock *sk)
+int vrctx_sk_get(const struct sock *sk, int *val)
 {
 	u32 id = READ_ONCE(sk->sk_vrctx);
 
-	return id == SK_VRCTX_ANY ? VRCTX_ANY : id;
-}
-
-int vrctx_sk_get(const struct sock *sk, int *val)
-{
 	if (!vrctx_sk_supported(sk, false))
 		return -EOPNOTSUPP;
 
-	*val = vrctx_sk_uapi(sk);
+	*val = id == SK_VRCTX_ANY ? VRCTX_ANY : id;
 	return 0;
 }
 
