@@ -28,6 +28,8 @@
 #include <net/dropreason.h>
 #include <uapi/linux/vrctx.h>
 
+struct cmsghdr;
+struct msghdr;
 struct net;
 struct net_device;
 struct netlink_ext_ack;
@@ -62,6 +64,17 @@ struct fib_table;
 
 #ifdef CONFIG_NET_VRCTX
 
+/* On since the first context, and since the first VRCTX_ANY socket. Never off
+ * again: packets that carry a number may be older than any grace period.
+ */
+DECLARE_STATIC_KEY_FALSE(vrctx_used);
+DECLARE_STATIC_KEY_FALSE(vrctx_any_used);
+
+/* Was there ever a context other than 0? The look-ups and the data path ask
+ * this first, so that all of it is a few no-ops where there is none.
+ */
+#define vrctx_active()		static_branch_unlikely(&vrctx_used)
+
 static inline int vrctx_l3dom(u32 ctx)
 {
 	return VRCTX_L3DOM(ctx);
@@ -70,7 +83,7 @@ static inline int vrctx_l3dom(u32 ctx)
 /* Context of an L3 domain; 0 for "no VRF" and for a VRF of context 0 */
 static inline u32 l3dom_vrctx(int dom)
 {
-	return -(u32)min(dom, 0);
+	return vrctx_active() ? -(u32)min(dom, 0) : 0;
 }
 
 /* The VRF ifindex in an L3 domain, 0 if it is a context */
@@ -81,13 +94,14 @@ static inline int l3dom_ifindex(int dom)
 
 static inline bool l3dom_is_vrctx(int dom)
 {
-	return dom < 0;
+	return vrctx_active() && dom < 0;
 }
 
 /* The carriers. Macros, because the structures are not complete here. */
-#define skb_vrctx(skb)		((skb)->vrctx)
+#define skb_vrctx(skb)		(vrctx_active() ? (skb)->vrctx : 0U)
+#define __skb_vrctx(skb)	((skb)->vrctx)	/* to hand on, not to test */
 #define skb_set_vrctx(skb, ctx)	((void)((skb)->vrctx = (ctx)))
-#define skb_l3dom(skb)		vrctx_l3dom((skb)->vrctx)
+#define skb_l3dom(skb)		vrctx_l3dom(skb_vrctx(skb))
 #define sk_vrctx_get(sk)	((sk)->sk_vrctx)
 #define sk_l3dom(sk)		vrctx_l3dom((sk)->sk_vrctx)
 #define dev_vrctx(dev)		((dev)->vrctx)
@@ -95,8 +109,12 @@ static inline bool l3dom_is_vrctx(int dom)
 #define dev_in_vrctx(dev, ctx)	((dev)->vrctx == (ctx))
 #define task_vrctx(tsk)		READ_ONCE((tsk)->vrctx)
 
-/* Does the socket (or request, or timewait socket) live in the L3 domain? */
-#define sk_in_l3dom(sk, dom)	((sk)->sk_vrctx == l3dom_vrctx(dom))
+/* Does the socket (or request, or timewait socket) live in the L3 domain? One
+ * addition tells for all but VRFs: no ifindex is the negative of a context.
+ */
+#define sk_in_l3dom(sk, dom)						\
+	(!vrctx_active() || likely((sk)->sk_vrctx + (u32)(dom) == 0) ||	\
+	 ((dom) > 0 && !(sk)->sk_vrctx))
 
 /* May the socket name the device? One of its context, or lo. A VRCTX_ANY
  * socket may name any.
@@ -106,7 +124,9 @@ static inline bool l3dom_is_vrctx(int dom)
 	 (dev)->flags & IFF_LOOPBACK ||					\
 	 (sk)->sk_vrctx == SK_VRCTX_ANY)
 
-#define vrctx_any_sk(sk)	((sk)->sk_vrctx == SK_VRCTX_ANY)
+#define vrctx_any_sk(sk)						\
+	(static_branch_unlikely(&vrctx_any_used) &&			\
+	 (sk)->sk_vrctx == SK_VRCTX_ANY)
 
 /* After a look-up in domain @dom found nothing: try VRCTX_ANY sockets? */
 #define vrctx_any_next(dom)						\
@@ -122,7 +142,7 @@ static inline u32 vrctx_table_id(u32 ctx)
 /* Context a FIB table number may belong to, 0 if it is an ordinary table */
 static inline u32 vrctx_table_ctx(u32 tb_id)
 {
-	return (tb_id & ~VRCTX_ID_MAX) == VRCTX_TABLE_BASE ?
+	return vrctx_active() && (tb_id & ~VRCTX_ID_MAX) == VRCTX_TABLE_BASE ?
 	       tb_id & VRCTX_ID_MAX : 0;
 }
 
@@ -179,18 +199,12 @@ struct vrctx_map {
 	struct vrctx __rcu	*slot[];
 };
 
-/* On while a context other than 0 exists anywhere, and for a second after */
-DECLARE_STATIC_KEY_FALSE(vrctx_used);
-/* On since the first VRCTX_ANY socket; never off again */
-DECLARE_STATIC_KEY_FALSE(vrctx_any_used);
-
 /* ---- FIB (fib.c); callers hold RTNL unless said otherwise ---- */
 
-/* Data path. RCU or not, takes its own read lock. -ENETUNREACH if the
- * context does not exist, is being deleted or has no route.
+/* Data path: the table of the context with the L3 domain @dom, NULL if it does
+ * not exist, is being deleted or nobody was ever in it. RCU.
  */
-int vrctx_fib_lookup(struct net *net, struct flowi4 *flp,
-		     struct fib_result *res, unsigned int flags);
+struct fib_table *vrctx_fib_rcu(const struct net *net, int dom);
 /* FIB table of the context @tb_id stands for, NULL if there is none. RCU or
  * RTNL. Does not find ordinary tables.
  */
@@ -217,9 +231,11 @@ static inline u32 vrctx_table_used(const struct net *net, u32 tb_id)
 	return unlikely(ctx) ? __vrctx_table_used(net, ctx) : 0;
 }
 
-/* Has somebody added local routes by hand? @tb is a context's: note it, true */
+/* Local routes are added by hand to @tb: true, and noted, if it is a context's */
 bool vrctx_fib_note_local(struct net *net, const struct fib_table *tb);
-bool vrctx_fib_has_local(const struct net *net, u32 ctx);
+/* May the context have such routes? Never wrong about "no". */
+#define vrctx_fib_has_local(net, ctx)					\
+	((net)->vrctx.local_routes & BIT((ctx) % BITS_PER_LONG))
 /* Namespace exit: free all context tables. RTNL. */
 void vrctx_fib_exit(struct net *net);
 /* lo came up: 127.0.0.0/8 of every active context. RTNL. */
@@ -227,11 +243,21 @@ void vrctx_fib_lo_up(struct net *net);
 
 /* ---- sockets (sock.c) ---- */
 
-/* May current create such a socket in its context? 0 or -errno */
-int vrctx_sock_create_check(struct net *net, int family, int type,
-			    int protocol);
-/* sk_alloc(): context of current for user inet sockets; takes a reference */
-void vrctx_sk_init(struct sock *sk, struct net *net, int family, int kern);
+/* May current, or the kernel (@kern) on its behalf, create such a socket while
+ * current is in a context? 0 or -errno
+ */
+int __vrctx_sock_create_check(struct net *net, int family, int type,
+			      int protocol, int kern);
+#define vrctx_sock_create_check(net, family, type, protocol, kern)	\
+	(likely(!task_vrctx(current)) ? 0 :				\
+	 __vrctx_sock_create_check(net, family, type, protocol, kern))
+/* inet_create(): @sk, of a user, is in the context of current */
+void __vrctx_sk_init(struct sock *sk);
+#define vrctx_sk_init(sk, kern)						\
+do {									\
+	if (!(kern) && unlikely(task_vrctx(current)))			\
+		__vrctx_sk_init(sk);					\
+} while (0)
 /* A further carrier (clone, request, timewait) of @ctx in @net / its end.
  * Any context including softirq. The caller of hold has a carrier already.
  */
@@ -278,10 +304,18 @@ int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen);
 int vrctx_sk_get(const struct sock *sk, int *val);
 /* SO_BINDTODEVICE and SO_BINDTOIFINDEX: may @sk be bound to @ifindex? */
 int vrctx_sk_bind_dev_check(const struct sock *sk, int ifindex);
-/* SCM_VRCTX on sendmsg: 0 and *@ctx set, or -errno */
-int vrctx_sk_cmsg(struct sock *sk, u32 val, u32 *ctx);
+/* SCM_VRCTX on sendmsg: 0 if @sk may say that, or -errno */
+int vrctx_sk_cmsg(const struct sock *sk, const struct cmsghdr *cmsg);
+/* L3 domain that SCM_VRCTX names on a VRCTX_ANY socket; @msg is checked. 0, or
+ * -EDESTADDRREQ if there is none.
+ */
+int vrctx_sk_any_dest(struct msghdr *msg, int *l3dom);
 /* Per-context secret for SYN cookies and sequence numbers; 0 in context 0 */
-u32 vrctx_salt(const struct net *net, u32 ctx);
+u32 __vrctx_salt(const struct net *net, u32 ctx);
+static inline u32 vrctx_salt(const struct net *net, u32 ctx)
+{
+	return unlikely(ctx) ? __vrctx_salt(net, ctx) : 0;
+}
 
 /* ---- tasks (task.c) ---- */
 
@@ -313,7 +347,9 @@ ssize_t vrctx_task_write(struct task_struct *task, const struct file *file,
 /* Counters of devices in context 0; never read */
 DECLARE_PER_CPU(struct vrctx_stats, vrctx_no_stats);
 #define vrctx_dev_init(dev)	((void)((dev)->vrctx_stats = &vrctx_no_stats))
-/* Slow path of vrctx_tx_ok() */
+/* Packet and device are not in the same context. True to go on with output,
+ * false if the packet was freed.
+ */
 bool __vrctx_tx_ok(struct sk_buff *skb, const struct net_device *dev,
 		   bool forwarded);
 /* Drop because a protocol or subsystem does not do contexts: counts it */
@@ -341,41 +377,43 @@ void vrctx_flush_backlogs(void);
  */
 #define vrctx_rx(skb, dev)						\
 do {									\
-	if (unlikely((skb)->vrctx != (dev)->vrctx) &&			\
+	if (vrctx_active() && (skb)->vrctx != (dev)->vrctx &&		\
 	    !((dev)->flags & IFF_LOOPBACK)) {				\
 		(skb)->vrctx = (dev)->vrctx;				\
 		this_cpu_inc((dev)->vrctx_stats->rx);			\
 	}								\
 } while (0)
 
-/* Output of an IP packet: count it, refuse it if @dev is not its context's.
- * True to go on, false if the packet was freed.
+/* Output of an IP packet: counts it if @dev is in its context. If this says
+ * true, __vrctx_tx_ok() has to look at it.
  */
-#define vrctx_tx_ok(skb, dev, forwarded)				\
+#define vrctx_tx_check(skb, dev, forwarded)				\
 ({									\
-	bool __ok = true;						\
+	bool __check = false;						\
 									\
-	if (!static_branch_unlikely(&vrctx_used)) {			\
-		;							\
-	} else if (unlikely((skb)->vrctx != (dev)->vrctx)) {		\
-		__ok = __vrctx_tx_ok(skb, dev, forwarded);		\
-	} else if ((skb)->vrctx) {					\
-		if (forwarded)						\
+	if (vrctx_active()) {						\
+		if ((skb)->vrctx != (dev)->vrctx)			\
+			__check = true;					\
+		else if (!(skb)->vrctx)					\
+			;						\
+		else if (forwarded)					\
 			this_cpu_inc((dev)->vrctx_stats->fwd);		\
 		else							\
 			this_cpu_inc((dev)->vrctx_stats->tx);		\
 	}								\
-	__ok;								\
+	__check;							\
 })
 
 #else /* !CONFIG_NET_VRCTX */
 
+#define vrctx_active()			false
 static inline int vrctx_l3dom(u32 ctx) { return 0; }
 static inline u32 l3dom_vrctx(int dom) { return 0; }
 #define l3dom_ifindex(dom)		(dom)
 static inline bool l3dom_is_vrctx(int dom) { return false; }
 
 #define skb_vrctx(skb)			((void)(skb), 0U)
+#define __skb_vrctx(skb)		skb_vrctx(skb)
 #define skb_set_vrctx(skb, ctx)		((void)(skb), (void)(ctx))
 #define skb_l3dom(skb)			((void)(skb), 0)
 #define sk_vrctx_get(sk)		((void)(sk), 0U)
@@ -393,12 +431,17 @@ static inline bool l3dom_is_vrctx(int dom) { return false; }
 static inline u32 vrctx_table_ctx(u32 tb_id) { return 0; }
 
 #define vrctx_rx(skb, dev)		do { } while (0)
-#define vrctx_tx_ok(skb, dev, forwarded) true
+#define vrctx_tx_check(skb, dev, forwarded)	false
 
-static inline int vrctx_fib_lookup(struct net *net, struct flowi4 *flp,
-				   struct fib_result *res, unsigned int flags)
+static inline bool __vrctx_tx_ok(struct sk_buff *skb,
+				 const struct net_device *dev, bool forwarded)
 {
-	return -ENETUNREACH;
+	return true;
+}
+
+static inline struct fib_table *vrctx_fib_rcu(const struct net *net, int dom)
+{
+	return NULL;
 }
 
 static inline struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id)
@@ -432,22 +475,13 @@ static inline bool vrctx_fib_note_local(struct net *net,
 	return false;
 }
 
-static inline bool vrctx_fib_has_local(const struct net *net, u32 ctx)
-{
-	return false;
-}
+#define vrctx_fib_has_local(net, ctx)	((void)(net), (void)(ctx), false)
 
 static inline void vrctx_fib_exit(struct net *net) { }
 static inline void vrctx_fib_lo_up(struct net *net) { }
 
-static inline int vrctx_sock_create_check(struct net *net, int family,
-					  int type, int protocol)
-{
-	return 0;
-}
-
-static inline void vrctx_sk_init(struct sock *sk, struct net *net, int family,
-				 int kern) { }
+#define vrctx_sock_create_check(net, family, type, protocol, kern)	0
+#define vrctx_sk_init(sk, kern)		do { } while (0)
 static inline void vrctx_sock_hold(struct net *net, u32 ctx) { }
 static inline bool vrctx_sock_tryhold(struct net *net, u32 ctx) { return true; }
 static inline void vrctx_sock_put(struct net *net, u32 ctx) { }

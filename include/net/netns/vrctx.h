@@ -16,6 +16,8 @@ struct vrctx_map;
  * @xa: all contexts by number, deleted ones that something still carries too
  * @reap: contexts that nothing carries any more, for @reap_work
  * @reap_work: frees the numbers in @reap after a grace period
+ * @local_routes: bit n: a context with a number of n modulo the bits here has,
+ *	or had, local routes that were added by hand
  * @count: contexts that are not deleted
  * @seq: changes whenever a context comes, goes or is renamed
  *
@@ -26,6 +28,7 @@ struct netns_vrctx {
 	struct xarray		xa;
 	struct llist_head	reap;
 	struct work_struct	reap_work;
+	unsigned long		local_routes;
 	unsigned int		count;
 	unsigned int		seq;
 };

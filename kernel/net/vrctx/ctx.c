@@ -14,10 +14,7 @@
 #include <trace/events/vrctx.h>
 
 DEFINE_STATIC_KEY_FALSE(vrctx_used);
-EXPORT_SYMBOL_GPL(vrctx_used);
-
-/* Contexts in all namespaces, under RTNL */
-static unsigned int vrctx_total;
+EXPORT_SYMBOL(vrctx_used);
 
 /* Names of all namespaces, so that namespaces without contexts cost nothing */
 static struct rhashtable vrctx_names;
@@ -65,19 +62,6 @@ static const struct rhashtable_params vrctx_names_params = {
 	.obj_cmpfn		= vrctx_obj_cmp,
 	.automatic_shrinking	= true,
 };
-
-/* Keep the key on for a while: to switch it is much work when contexts come
- * and go.
- */
-static void vrctx_key_off(struct work_struct *work)
-{
-	rtnl_lock();
-	if (!vrctx_total)
-		static_branch_disable(&vrctx_used);
-	rtnl_unlock();
-}
-
-static DECLARE_DELAYED_WORK(vrctx_key_work, vrctx_key_off);
 
 /**
  * vrctx_check_name - is this a name for a context?
@@ -255,6 +239,9 @@ struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
 	if (err)
 		goto err_free;
 
+	/* before the number can be found and carried */
+	static_branch_enable(&vrctx_used);
+
 	ctx->id = id;
 	ctx->net = net;
 	ctx->salt = get_random_u32() ? : 1;
@@ -281,9 +268,6 @@ struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
 	net->vrctx.count++;
 	net->vrctx.seq++;
 	vrctx_map_set(net, id, ctx);
-
-	if (!vrctx_total++)
-		static_branch_enable(&vrctx_used);
 
 	trace_vrctx_new(ctx);
 	return ctx;
@@ -426,8 +410,6 @@ static void vrctx_free(struct vrctx *ctx)
 	if (xa_empty(&net->vrctx.xa))
 		vrctx_map_replace(net, &vrctx_no_map);
 
-	if (!--vrctx_total)
-		mod_delayed_work(system_wq, &vrctx_key_work, HZ);
 	call_rcu(&ctx->rcu, vrctx_free_rcu);
 }
 
@@ -547,19 +529,16 @@ struct vrctx *vrctx_get_id(struct net *net, u32 id, enum vrctx_user user)
 }
 
 /**
- * vrctx_salt - secret of a context to be mixed into SYN cookies
+ * __vrctx_salt - secret of a context to be mixed into SYN cookies
  * @net: namespace
- * @id: number
+ * @id: number, not 0
  *
- * Return: a random number; 0 in context 0.
+ * Return: a random number, 0 if there is no such context.
  */
-u32 vrctx_salt(const struct net *net, u32 id)
+u32 __vrctx_salt(const struct net *net, u32 id)
 {
 	struct vrctx *ctx;
 	u32 salt = 0;
-
-	if (likely(!id))
-		return 0;
 
 	rcu_read_lock();
 	ctx = vrctx_find(net, id);

@@ -50,7 +50,6 @@
  * @tasks: threads
  * @ndev: devices
  * @dead: deleted; nobody finds it any more but those that carry the number
- * @local_routes: local routes were added by hand
  * @by_name: in the table of names
  * @rcu: freeing
  * @reap: on its namespace's list of numbers to be freed
@@ -67,7 +66,6 @@ struct vrctx {
 	atomic_t			tasks;
 	u32				ndev;
 	bool				dead;
-	bool				local_routes;
 	struct rhash_head		by_name;
 	union {
 		struct rcu_head		rcu;

@@ -240,6 +240,20 @@ static bool vrctx_dev_mc_forwarding(struct net_device *dev)
 	return in_dev && IPV4_DEVCONF(in_dev->cnf, MC_FORWARDING);
 }
 
+/* Is the device a bridge or a bond with ports? */
+static bool vrctx_dev_has_ports(struct net_device *dev)
+{
+	struct net_device *lower;
+	struct list_head *iter;
+
+	netdev_for_each_lower_dev(dev, lower, iter) {
+		if (netdev_master_upper_dev_get(lower) == dev)
+			return true;
+	}
+
+	return false;
+}
+
 /**
  * vrctx_dev_set - put a device into a context
  * @dev: device
@@ -267,6 +281,10 @@ int vrctx_dev_set(struct net_device *dev, struct vrctx *ctx,
 	}
 	if (netdev_master_upper_dev_get(dev)) {
 		NL_SET_ERR_MSG(extack, "The device has a master");
+		return -EBUSY;
+	}
+	if (vrctx_dev_has_ports(dev)) {
+		NL_SET_ERR_MSG(extack, "The device has ports");
 		return -EBUSY;
 	}
 	if (netdev_is_rx_handler_busy(dev)) {

@@ -12,23 +12,27 @@
 
 #include "ctx.h"
 
-int vrctx_fib_lookup(struct net *net, struct flowi4 *flp,
-		     struct fib_result *res, unsigned int flags)
+static noinline struct fib_table *vrctx_fib_slow(const struct net *net, u32 id)
 {
-	struct fib_table *tb;
-	struct vrctx *ctx;
-	int err = -EAGAIN;
+	struct vrctx *ctx = vrctx_find(net, id);
 
-	rcu_read_lock();
-	ctx = vrctx_find(net, l3dom_vrctx(flp->flowi4_l3mdev));
-	tb = ctx ? rcu_dereference(ctx->fib4) : NULL;
-	if (likely(tb))
-		err = fib_table_lookup(tb, flp, res, flags);
-	rcu_read_unlock();
-
-	return err == -EAGAIN ? -ENETUNREACH : err;
+	return ctx ? rcu_dereference(ctx->fib4) : NULL;
 }
-EXPORT_SYMBOL_GPL(vrctx_fib_lookup);
+
+/* A leaf, as long as the number is in the map: once a packet and more */
+struct fib_table *vrctx_fib_rcu(const struct net *net, int dom)
+{
+	const struct vrctx_map *map = rcu_dereference(net->vrctx.map);
+	const struct vrctx *ctx;
+	u32 id = -(u32)dom;
+
+	if (unlikely(id >= map->size))
+		return vrctx_fib_slow(net, id);
+
+	ctx = rcu_dereference(map->slot[id]);
+	return ctx ? rcu_dereference(ctx->fib4) : NULL;
+}
+EXPORT_SYMBOL(vrctx_fib_rcu);
 
 struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id)
 {
@@ -104,21 +108,9 @@ bool vrctx_fib_note_local(struct net *net, const struct fib_table *tb)
 	if (!ctx || rtnl_dereference(ctx->fib4) != tb)
 		return false;
 
-	WRITE_ONCE(ctx->local_routes, true);
+	WRITE_ONCE(net->vrctx.local_routes,
+		   net->vrctx.local_routes | BIT(ctx->id % BITS_PER_LONG));
 	return true;
-}
-
-bool vrctx_fib_has_local(const struct net *net, u32 id)
-{
-	struct vrctx *ctx;
-	bool ret;
-
-	rcu_read_lock();
-	ctx = vrctx_find(net, id);
-	ret = ctx && READ_ONCE(ctx->local_routes);
-	rcu_read_unlock();
-
-	return ret;
 }
 
 /* Add or remove local @dst/@len on the loopback device */

@@ -475,7 +475,7 @@ static struct net_device *vrctx_nl_dev(struct genl_info *info)
 
 	if (nla_index)
 		dev = __dev_get_by_index(net, nla_get_s32(nla_index));
-	else if (nla_len(nla_name) <= IFNAMSIZ)
+	else
 		dev = __dev_get_by_name(net, nla_data(nla_name));
 	if (!dev) {
 		NL_SET_ERR_MSG_ATTR(info->extack, nla_index ? : nla_name,
@@ -483,8 +483,7 @@ static struct net_device *vrctx_nl_dev(struct genl_info *info)
 		return ERR_PTR(-ENODEV);
 	}
 	if (nla_index && nla_name &&
-	    (nla_len(nla_name) > IFNAMSIZ ||
-	     __dev_get_by_name(net, nla_data(nla_name)) != dev)) {
+	    __dev_get_by_name(net, nla_data(nla_name)) != dev) {
 		NL_SET_ERR_MSG(info->extack, "Index and name are those of different devices");
 		return ERR_PTR(-EINVAL);
 	}

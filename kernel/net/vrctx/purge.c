@@ -180,6 +180,11 @@ void vrctx_purge(struct net *net, u32 id)
 	vrctx_purge_frags(net->ipv4.fqdir, id);
 	inetpeer_purge_vif(net->ipv4.peers, vrctx_l3dom(id));
 
+	/* The SYN that an ANY listener got before the context died is a request
+	 * by now.
+	 */
+	if (static_branch_unlikely(&vrctx_any_used))
+		synchronize_net();
 	if (!atomic_read(&ctx->socks))
 		return;
 

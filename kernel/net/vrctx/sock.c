@@ -11,12 +11,13 @@
 #include <linux/sockptr.h>
 #include <linux/udp.h>
 #include <net/inet_sock.h>
+#include <net/ip.h>
 #include <net/sock.h>
 
 #include "ctx.h"
 
 DEFINE_STATIC_KEY_FALSE(vrctx_any_used);
-EXPORT_SYMBOL_GPL(vrctx_any_used);
+EXPORT_SYMBOL(vrctx_any_used);
 
 /* May a task in a context create such a socket? Only what keeps to the
  * context, or has nothing to do with the network.
@@ -52,14 +53,25 @@ static int vrctx_sock_family(int family, int type, int protocol)
 	return ok ? 0 : -EPROTONOSUPPORT;
 }
 
-int vrctx_sock_create_check(struct net *net, int family, int type,
-			    int protocol)
+/* Sockets of the kernel are context 0's: a tunnel, a file system or a server
+ * that it opens for a task in a context would work in the wrong network.
+ */
+static int vrctx_sock_kern(int family, int type)
+{
+	return (family == AF_INET || family == AF_INET6) &&
+	       (type == SOCK_STREAM || type == SOCK_DGRAM) ? -EOPNOTSUPP : 0;
+}
+
+int __vrctx_sock_create_check(struct net *net, int family, int type,
+			      int protocol, int kern)
 {
 	u32 id = READ_ONCE(current->vrctx);
 	int err;
 
-	if (likely(!id) || !net_eq(net, current->nsproxy->net_ns))
+	if (!net_eq(net, current->nsproxy->net_ns))
 		return 0;
+	if (kern)
+		return vrctx_sock_kern(family, type);
 
 	err = vrctx_sock_family(family, type, protocol);
 	if (err || family != AF_INET)
@@ -74,10 +86,9 @@ int vrctx_sock_create_check(struct net *net, int family, int type,
 }
 
 /* Under alloc_lock, so that the task carries the number until the socket does */
-void vrctx_sk_init(struct sock *sk, struct net *net, int family, int kern)
+void __vrctx_sk_init(struct sock *sk)
 {
-	if (kern || family != AF_INET || likely(!READ_ONCE(current->vrctx)))
-		return;
+	struct net *net = sock_net(sk);
 
 	task_lock(current);
 	if (current->vrctx && net_eq(net, current->nsproxy->net_ns)) {
@@ -149,6 +160,24 @@ static bool vrctx_sk_supported(const struct sock *sk, bool any)
 	}
 }
 
+/* Does the socket get packets with a router alert option, as that of a
+ * multicast routing daemon does?
+ */
+static bool vrctx_sk_router_alert(const struct sock *sk)
+{
+	const struct ip_ra_chain *ra;
+
+	rcu_read_lock();
+	for (ra = rcu_dereference(sock_net(sk)->ipv4.ra_chain); ra;
+	     ra = rcu_dereference(ra->next)) {
+		if (ra->sk == sk)
+			break;
+	}
+	rcu_read_unlock();
+
+	return ra;
+}
+
 /* Has the socket something that belongs to the context it is in? */
 static int vrctx_sk_in_use(const struct sock *sk)
 {
@@ -169,6 +198,8 @@ static int vrctx_sk_in_use(const struct sock *sk)
 	    rcu_access_pointer(sk->sk_policy[1]))
 		return -EINVAL;
 #endif
+	if (sk->sk_type == SOCK_RAW && vrctx_sk_router_alert(sk))
+		return -EINVAL;
 	/* a tunnel's socket */
 	if (sk_is_udp(sk) && READ_ONCE(udp_sk(sk)->encap_type))
 		return -EINVAL;
@@ -242,13 +273,17 @@ int vrctx_sk_get(const struct sock *sk, int *val)
 	return 0;
 }
 
-int vrctx_sk_cmsg(struct sock *sk, u32 val, u32 *id)
+int vrctx_sk_cmsg(const struct sock *sk, const struct cmsghdr *cmsg)
 {
-	u32 own = READ_ONCE(sk->sk_vrctx);
+	u32 val, own = READ_ONCE(sk->sk_vrctx);
 	int err = 0;
 
+	if (cmsg->cmsg_len != CMSG_LEN(sizeof(val)))
+		return -EINVAL;
 	if (!vrctx_sk_supported(sk, false))
 		return -EOPNOTSUPP;
+
+	val = *(u32 *)CMSG_DATA(cmsg);
 	if (val > VRCTX_ID_MAX || (own != SK_VRCTX_ANY && own != val))
 		return -EINVAL;
 
@@ -258,12 +293,25 @@ int vrctx_sk_cmsg(struct sock *sk, u32 val, u32 *id)
 			err = -ENOENT;
 		rcu_read_unlock();
 	}
-	if (!err)
-		*id = val;
+	return err;
+}
+
+int vrctx_sk_any_dest(struct msghdr *msg, int *l3dom)
+{
+	struct cmsghdr *cmsg;
+	int err = -EDESTADDRREQ;
+
+	/* the last one counts, as with IP_PKTINFO */
+	for_each_cmsghdr(cmsg, msg) {
+		if (cmsg->cmsg_level != SOL_SOCKET ||
+		    cmsg->cmsg_type != SCM_VRCTX)
+			continue;
+		*l3dom = vrctx_l3dom(*(u32 *)CMSG_DATA(cmsg));
+		err = 0;
+	}
 
 	return err;
 }
-EXPORT_SYMBOL_GPL(vrctx_sk_cmsg);
 
 int vrctx_sk_bind_dev_check(const struct sock *sk, int ifindex)
 {
