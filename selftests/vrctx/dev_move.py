@@ -13,6 +13,7 @@ import vr_nl as nl
 from vr_nl import table_of, u32
 from vr_net import HIP, RIP, UDP, Lab, Netns, both_run, readable, sock
 from vr_pkt import HMAC, Wire
+from vr_rt import RTM_NEWLINKPROP
 from vr_tap import Skip, check, eq, params, refused, run
 
 LAB = Lab(1, 2, hosts=False)
@@ -179,6 +180,37 @@ def test_master():
     check(err.extack, "no extack text")
     RT.link_del("x0")
     RT.link_del("br0")
+
+
+@params(("bridge", None), ("bond", None))
+def test_ports(kind, _):
+    """with ports it does not move, without it does:"""
+    make(kind, "br0")
+    make("dummy")
+    RT.link_set("x0", master=RT.ifindex("br0"))
+    err = refused(E.EBUSY, kind, VR.move, "br0", 1)
+    check(err.extack, "no extack text")
+    eq(ctx_of("br0"), 0, "context")
+    RT.link_set("x0", master=0)
+    RT.link_set("br0", up=False)
+    VR.move("br0", 1)
+    eq(ctx_of("br0"), 1, "context")
+    RT.link_del("x0")
+    RT.link_del("br0")
+
+
+def test_altname():
+    """a device is found by an alternative name, however long"""
+    make("dummy")
+    name = "an-alternative-name-of-more-than-15-characters"
+    msg = struct.pack("=BxHiII", 0, 0, RT.ifindex("x0"), 0, 0)
+    RT.request(RTM_NEWLINKPROP, 0x600, msg + nl.attr(52 | 0x8000,
+                                                     nl.text(53, name)))
+    VR.move(name, 1)
+    eq(ctx_of("x0"), 1, "context")
+    eq(ctx_of(name), 1, "context by that name")
+    refused(E.ENODEV, "another name", VR.move, name + "s", 0)
+    RT.link_del("x0")
 
 
 def test_vrf():

@@ -214,6 +214,31 @@ def test_mroute():
         eq(get_ctx(one), 5, "context")
 
 
+def test_router_alert():
+    """a multicast router's or router alert socket does not go into a context"""
+    for name, opt in (("MRT_INIT", 200), ("IP_ROUTER_ALERT", 5)):
+        with socket.socket(socket.AF_INET, RAWT, 2) as one:
+            one.setsockopt(socket.IPPROTO_IP, opt, 1)
+            refused(E.EINVAL, name, set_ctx, one, 5)
+            eq(get_ctx(one), 0, f"context with {name}")
+            # 201 is MRT_DONE
+            one.setsockopt(socket.IPPROTO_IP, 201 if opt == 200 else opt, 0)
+            set_ctx(one, 5)
+
+
+# id and port 4789
+@params(("vxlan", u32(1, 77) + nl.attr(15, b"\x12\xb5")), ("wireguard", b""))
+def test_kernel_sockets(kind, data):
+    """the kernel opens no socket of context 0 for a task in a context:"""
+    with inside(5):
+        rt = Rtnl()
+        rt.link_add("t0", kind, data)
+        refused(E.EOPNOTSUPP, kind, rt.link_set, "t0", up=True)
+        rt.close()
+    RT.link_set("t0", up=True)          # fine in context 0
+    RT.link_del("t0")
+
+
 def test_af_packet_sees_devices():
     """a packet socket of context 0 still sees a context's device"""
     wire = Wire(LAB, 5, dev="w7", ip=HIP)
