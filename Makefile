@@ -14,7 +14,7 @@ unexport RUN
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check bench vm kernel modules userspace deb kernel-tree \
-	patches check-patches lint clean
+	patches check-patches check-mutants lint clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -63,6 +63,11 @@ patches:
 #: make check-patches  the series: applies, style, =n changes nothing, each builds
 check-patches:
 	@scripts/check-patches
+
+#: make check-mutants  has each key of the series a test that fails without it?
+#:                     (over an hour; T=name: one)
+check-mutants:
+	@scripts/check-mutants $(T)
 
 #: make lint           style and static checks of all sources
 lint:
