@@ -244,6 +244,20 @@ def test_replies(ctx):
         W[other].silent("another context")
 
 
+@params(*PAIRS)
+def test_limit(one, two):
+    """errors about one context do not use up the limit of another:"""
+    src = f"10.0.0.{50 + 3 * one + two}"        # new to the router each time
+    sysctl("net.ipv4.icmp_ratelimit", 20000)
+    sysctl("net.ipv4.icmp_ratemask", 1 << 3)
+    for ctx in (one, two):
+        LAB.rt.neigh(W[ctx].dev, src, HMAC)
+    check(0 < W[one].port_errors(20, src=src) < 20, "no limit")
+    eq(W[one].port_errors(5, src=src), 0, "errors beyond the limit")
+    check(W[two].port_errors(5, src=src) > 0, "the limit of another context")
+    sysctl("net.ipv4.icmp_ratemask", 0)
+
+
 def test_raw_protocol_elsewhere():
     """a raw socket in one context does not hide protocol unreachable in 2"""
     with sock(RAW, 1, (RIP, 0), proto=201) as one:

@@ -14,8 +14,10 @@ import threading
 import vr_nl as nl
 from vr_nl import table_of
 from vr_net import (ANY, HIP, RAW, RIP, TCP, UDP, Lab, Netns, connect, enter,
-                    get_ctx, inside, libc, pending, serve, set_ctx, sock, whoami)
-from vr_pkt import ACK, FIN, RST, SYN, Peer, Wire
+                    get_ctx, inside, libc, pending, readable, serve, set_ctx,
+                    sock, whoami)
+from vr_pkt import ACK, FIN, MF, RST, SYN, Peer, Wire, udp_datagram
+from vr_rt import sysctl
 from vr_tap import check, eq, params, refused, run, slow, wait
 
 GONE = (E.ECONNABORTED, E.ENETUNREACH, E.ECONNRESET, E.ENOTCONN)
@@ -191,6 +193,41 @@ def test_timewait_purged():
         wire.send_tcp(4000, 80, peer.seq - 100000, flags=SYN)
         eq(wire.expect(lambda p: p.proto == 6, "answer").flags, SYN | ACK,
            "answer to a SYN")
+
+
+def test_fragments_purged():
+    """half a datagram to a deleted context is not the next one's"""
+    lab = Lab(1, hosts=False)
+    wire = Wire(lab, 1)
+    data = b"a datagram in two parts "
+    whole = udp_datagram(4000, 53, data)
+
+    def send(half, ident):
+        wire.send_ip(17, whole[16:] if half else whole[:16], ident=ident,
+                     frag=2 if half else MF)
+        wire.sync()
+
+    with sock(UDP, 1, (RIP, 53)) as one:
+        send(0, 6)
+        send(1, 6)
+        eq(readable(one), data, "datagram of one context")
+        send(0, 7)
+    wire.reborn()
+    with sock(UDP, 1, (RIP, 53)) as one:
+        send(1, 7)
+        eq(readable(one), None, "datagram of two contexts")
+
+
+def test_limit_purged():
+    """errors about a deleted context do not count against the next one"""
+    lab = Lab(1, hosts=False)
+    wire = Wire(lab, 1)
+    sysctl("net.ipv4.icmp_ratelimit", 20000)
+    sysctl("net.ipv4.icmp_ratemask", 1 << 3)
+    check(0 < wire.port_errors(20) < 20, "no limit")
+    eq(wire.port_errors(5), 0, "errors beyond the limit")
+    wire.reborn()
+    check(wire.port_errors(5) > 0, "the old limit holds")
 
 
 def test_orphans():

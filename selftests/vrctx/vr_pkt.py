@@ -133,6 +133,19 @@ class Wire:
         if self.static:
             self.lab.rt.neigh(self.dev, self.ip, HMAC)
 
+    def reborn(self):
+        """Delete the context; the link goes into a new one of that number."""
+        self.lab.vr.delete(self.ctx, force=True)
+        self.lab.vr.new(self.ctx)
+        self.lab.vr.move(self.dev, self.ctx)
+        self.up()
+
+    def port_errors(self, probes, **kwargs):
+        """How many probes of a closed port are answered?"""
+        for _ in range(probes):
+            self.send_udp(4000, 9, b"probe", **kwargs)
+        return sum(p.proto == 1 and p.type == 3 for p in self.sync())
+
     def send(self, payload, ethertype=ETH_IP, dst=None):
         self.sock.send((dst or self.rmac) + HMAC
                        + struct.pack("!H", ethertype) + payload)
