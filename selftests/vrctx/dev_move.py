@@ -199,6 +199,21 @@ def test_ports(kind, _):
     RT.link_del("br0")
 
 
+def test_bound_socket():
+    """a socket that is bound to a device which moved reaches nothing"""
+    make("dummy")
+    VR.move("x0", 1)
+    RT.addr("x0", "10.1.1.1/24")
+    RT.link_set("x0", up=True)
+    with sock(UDP, 1, dev="x0") as one:
+        one.sendto(b"x", ("10.1.1.9", 9))
+        RT.link_set("x0", up=False)
+        VR.move("x0", 2)
+        RT.link_set("x0", up=True)
+        refused(E.ENODEV, "send", one.sendto, b"x", ("10.1.1.9", 9))
+    RT.link_del("x0")
+
+
 def test_altname():
     """a device is found by an alternative name, however long"""
     make("dummy")

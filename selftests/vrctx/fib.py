@@ -208,6 +208,28 @@ def test_rule_to_context():
     check(err.extack, "no extack text")
 
 
+def test_gateway():
+    """a gateway is looked up in the context alone"""
+    RT.link_add("d9", "dummy")
+    RT.addr("d9", "198.51.100.1/24")
+    RT.link_set("d9", up=True)
+    refused(E.ENETUNREACH, "gateway of context 0", RT.route, "192.0.2.0/24",
+            via="198.51.100.2", table=table_of(1))
+    RT.link_del("d9")
+
+
+def test_rule_before_context():
+    """a rule that is older than the context does not lead into it"""
+    RT.rule(table_of(8), 20)
+    LAB.vr.new(8)
+    wire = Wire(LAB, 8, cidr="203.0.113.1/24", ip="203.0.113.2")
+    eq(source(8, "203.0.113.2"), "203.0.113.1", "source in the context")
+    refused(E.ENETUNREACH, "context 0", source, 0, "203.0.113.2")
+    RT.rule(table_of(8), 20, RTM_DELRULE)
+    LAB.vr.delete(8, force=True)
+    RT.link_del(wire.dev)
+
+
 def test_ordinary_table_is_busy():
     """a number whose table was made by hand is EBUSY, then free again"""
     RT.link_add("d0", "dummy")

@@ -60,6 +60,17 @@ def test_unnumbered(ctx):
     RT.link_del(dev)
 
 
+def test_loopback_address():
+    """an address of the loopback device is no source in a context"""
+    RT.addr("lo", "192.0.2.77/32")
+    RT.route("203.0.113.0/24", dev="lo", table=table_of(1))
+    with sock(UDP, 1) as one:
+        one.connect(("203.0.113.9", 9))
+        eq(one.getsockname()[0], "10.0.0.101", "source")
+    RT.route_del("203.0.113.0/24", dev="lo", table=table_of(1))
+    RT.addr_del("lo", "192.0.2.77/32")
+
+
 def test_nothing_to_borrow():
     """a context without any address borrows none"""
     LAB.vr.new(9)
