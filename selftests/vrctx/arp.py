@@ -8,7 +8,7 @@ arp_solicit() (the choice of the sender address).
 from vr_nl import table_of
 from vr_net import HIP, UDP, Lab, sock
 from vr_pkt import BROADCAST, ETH_ARP, HMAC, Wire, arp
-from vr_rt import NUD_REACHABLE, sysctl
+from vr_rt import NUD_REACHABLE, RTM_DELNEIGH, sysctl
 from vr_tap import check, eq, params, run, wait
 
 LAB = Lab(1, 2, hosts=False)
@@ -74,6 +74,16 @@ def test_proxy():
         sysctl(f"net.ipv4.conf.{W[ctx].dev}.proxy_arp", 0)
 
 
+def test_proxy_entry():
+    """a proxy entry without a device is context 0's"""
+    for ctx in ALL:
+        sysctl(f"net.ipv4.conf.{W[ctx].dev}.forwarding", 1)
+        sysctl(f"net.ipv4.neigh.{W[ctx].dev}.proxy_delay", 0)
+        RT.proxy(f"172.16.{ctx}.60")
+        eq(len(ask(W[ctx], f"172.16.{ctx}.60")), int(ctx == 0), f"in {ctx}")
+        RT.proxy(f"172.16.{ctx}.60", RTM_DELNEIGH)
+
+
 def request(wire):
     """The sender address of the next ARP request."""
     for ethertype, frame in wire.frames(5):
@@ -120,6 +130,15 @@ def test_arp_ignore_and_filter():
         own = f"10.0.0.{100 + ctx}"
         eq(ask(W[ctx], own), [(W[ctx].rmac, own)], "arp_filter=1")
         sysctl(f"net.ipv4.conf.{W[ctx].dev}.arp_filter", 0)
+    # 3: not for addresses of host scope, wherever they are; 2 has another
+    RT.addr(W[1].dev, "10.0.0.150/32", scope=254)
+    RT.addr(W[2].dev, "10.0.0.150/32")
+    for ignore, answers in ((0, 1), (3, 0)):
+        sysctl(f"net.ipv4.conf.{W[1].dev}.arp_ignore", ignore)
+        eq(len(ask(W[1], "10.0.0.150")), answers, f"arp_ignore={ignore}")
+    sysctl(f"net.ipv4.conf.{W[1].dev}.arp_ignore", 0)
+    RT.addr_del(W[1].dev, "10.0.0.150/32")
+    RT.addr_del(W[2].dev, "10.0.0.150/32")
 
 
 def test_move_flushes():

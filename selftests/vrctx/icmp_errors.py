@@ -195,8 +195,24 @@ def test_pmtu_tcp(one, two):
     listen.close()
 
 
-@params(*PAIRS)
-def test_redirect(one, two):
+def tcp_to_far(ctx):
+    """A connection of the router with FAR, and a segment of it."""
+    wire = W[ctx]
+    wire.ip = FAR
+    with sock(TCP, ctx, (RIP, 80), listen=4, reuse=True) as listen:
+        peer = Peer(wire, 4000, 80, 1000).open()
+        wire.sync()
+        server = listen.accept()[0]
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                      struct.pack("=ii", 1, 0))      # close() resets
+    server.send(b"probe")
+    sent = peer.expect(ACK | PSH, b"probe")
+    wire.ip = HIP
+    return server, sent.raw
+
+
+@params(*[(*pair, kind) for pair in PAIRS for kind in ("UDP", "TCP")])
+def test_redirect(one, two, kind):
     """a redirect changes the next hop in one context only:"""
     gate = "10.0.0.3"
     gmac = b"\2\0\0\0\0\3"
@@ -217,12 +233,18 @@ def test_redirect(one, two):
         return frame[:6]
 
     eq((next_hop(one), next_hop(two)), (HMAC, HMAC), "next hops before")
-    sent = ip_packet(17, udp_datagram(4000, 53, b"probe", RIP, FAR), RIP, FAR)
+    if kind == "TCP":
+        server, sent = tcp_to_far(one)
+        socks["TCP"] = server
+    else:
+        sent = ip_packet(17, udp_datagram(4000, 53, b"probe", RIP, FAR), RIP,
+                         FAR)
     error(W[one], 5, 1, sent, struct.unpack("!I", ip4(gate))[0])
     eq(next_hop(two), HMAC, "next hop in the other context")
     eq(next_hop(one), gmac, "next hop in the own context")
     for s in socks.values():
         s.close()
+    W[one].sync()
     flush(one)
 
 

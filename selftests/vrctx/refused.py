@@ -7,13 +7,14 @@ SO_VRCTX on other kinds of socket, and the refusals in netlink.
 """
 import errno as E
 import socket
+import struct
 
 import vr_nl as nl
 from vr_nl import nest, table_of, u32
 from vr_net import (HIP, TCP, UDP, Lab, get_ctx, inside, readable, set_ctx,
                     sock)
 from vr_pkt import BROADCAST, ETH_IPV6, Wire
-from vr_rt import RTM_NEWADDR, RTM_NEWNEXTHOP, Rtnl, have_sysctl, sysctl
+from vr_rt import RTM_NEWADDR, RTM_NEWNEIGH, RTM_NEWNEXTHOP, Rtnl, have_sysctl, sysctl
 from vr_tap import Skip, check, eq, params, refused, run
 
 LAB = Lab(5, hosts=False)
@@ -188,6 +189,15 @@ def test_ipv6_output():
     eq(wire.sync((ETH_IPV6,)), [], "IPv6 on the wire")
     RT.link_del("w6")
     wire.far.close()
+
+
+def test_ipv6_neighbour():
+    """an IPv6 neighbour on a context's device"""
+    msg = struct.pack("=BxxxiHBB", 10, RT.ifindex("d5"), 0x80, 0, 0)
+    err = refused(E.EOPNOTSUPP, "neighbour", RT.request, RTM_NEWNEIGH, 0x400,
+                  msg + nl.attr(1, b"\x20" + b"\0" * 15)
+                  + nl.attr(2, b"\2\0\0\0\0\1"))
+    check(err.extack, "no extack text")
 
 
 def test_encap():

@@ -99,9 +99,9 @@ class Rtnl(Netlink):
 
     # ---- addresses ----
 
-    def addr(self, dev, cidr, cmd=RTM_NEWADDR, brd=None):
+    def addr(self, dev, cidr, cmd=RTM_NEWADDR, brd=None, scope=0):
         local, plen = split_prefix(cidr)
-        msg = struct.pack("=BBBBi", socket.AF_INET, plen, 0, 0,
+        msg = struct.pack("=BBBBi", socket.AF_INET, plen, 0, scope,
                           self.ifindex(dev))
         msg += attr(2, ip4(local)) + attr(1, ip4(local))
         msg += attr(4, ip4(brd)) if brd else b""
@@ -181,6 +181,12 @@ class Rtnl(Netlink):
         msg = struct.pack("=BxxxiHBB", socket.AF_INET, self.ifindex(dev),
                           state, 0, 0) + attr(1, ip4(addr)) + attr(2, mac)
         self.request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, msg)
+
+    def proxy(self, addr, cmd=RTM_NEWNEIGH):
+        """A proxy entry for all devices."""
+        self.request(cmd, NLM_F_CREATE if cmd == RTM_NEWNEIGH else 0,
+                     struct.pack("=BxxxiHBB", socket.AF_INET, 0, 0, 8, 0)
+                     + attr(1, ip4(addr)))
 
     def neighs(self, dev):
         """{address: (state, mac)} of a device."""
