@@ -280,6 +280,20 @@ def test_limit(one, two):
     sysctl("net.ipv4.icmp_ratemask", 0)
 
 
+@params(*PAIRS)
+def test_probe(one, two):
+    """extended echo (RFC 8335) knows the context's devices only:"""
+    sysctl("net.ipv4.icmp_echo_enable_probe", 1)
+    for ctx, code in ((one, 0), (two, 2)):
+        dev = W[ctx].dev.encode()
+        for kind, ident in ((1, dev + b"\0" * (4 - len(dev))),
+                            (2, struct.pack("!I", LAB.rt.ifindex(W[ctx].dev)))):
+            obj = struct.pack("!HBB", 8, 3, kind) + ident
+            W[one].send_icmp(42, 0, 0x07000001, b"\x20\0\0\0" + obj)
+            pkt = W[one].expect(lambda p: p.proto == 1, "extended echo reply")
+            eq((pkt.type, pkt.code), (43, code), f"{dev} by {kind}")
+
+
 def test_raw_protocol_elsewhere():
     """a raw socket in one context does not hide protocol unreachable in 2"""
     with sock(RAW, 1, (RIP, 0), proto=201) as one:
