@@ -161,6 +161,28 @@ def test_delete_context():
     RT.link_del("m3")
 
 
+@params(("close",), ("leave",))
+def test_stale_member(how):
+    """who joined before the device moved ends no membership of now:"""
+    wire = Wire(LAB, 1, dev="m1", cidr="10.3.0.1/24", ip="10.3.0.2")
+    old = member(1, "m1")
+    RT.link_set("m1", up=False)
+    LAB.vr.move("m1", 2)
+    wire.up()
+    new = member(2, "m1")
+    if how == "leave":
+        try:
+            old.setsockopt(IP, DROP, mreq(GROUP, "m1"))
+        except OSError:
+            pass                # the device is another context's
+    old.close()
+    wire.send_udp(4000, 5353, b"group", dst=GROUP, mac=GMAC)
+    wire.sync()
+    eq(drain(new), [b"group"], "member of now")
+    new.close()
+    RT.link_del("m1")
+
+
 @params(("10.0.0.255",), ("255.255.255.255",))
 def test_broadcast_in(dst):
     """a broadcast in reaches sockets of its context only:"""
