@@ -11,10 +11,11 @@ import struct
 
 import vr_nl as nl
 from vr_nl import nest, table_of, u32
-from vr_net import (HIP, TCP, UDP, Lab, get_ctx, inside, readable, set_ctx,
+from vr_net import (HIP, RIP, TCP, UDP, Lab, get_ctx, inside, readable, set_ctx,
                     sock)
-from vr_pkt import BROADCAST, ETH_IPV6, Wire
-from vr_rt import RTM_NEWADDR, RTM_NEWNEIGH, RTM_NEWNEXTHOP, Rtnl, have_sysctl, sysctl
+from vr_pkt import BROADCAST, ETH_IPV6, Wire, ip_packet, udp_datagram
+from vr_rt import (RTM_NEWADDR, RTM_NEWNEIGH, RTM_NEWNEXTHOP, Rtnl,
+                   have_sysctl, ip4, sysctl)
 from vr_tap import Skip, check, eq, params, refused, run
 
 LAB = Lab(5, hosts=False)
@@ -139,6 +140,21 @@ def test_ipv6_dropped():
     eq(got, [], "answers")
     eq(VR.stats(5)["wrong-ctx"] - before, 2, "counted")
     RT.link_del("w5")
+    wire.far.close()
+
+
+def test_tunnel_packet():
+    """a tunnel of context 0 takes no packet of a context"""
+    wire = Wire(LAB, 5, dev="w8")
+    RT.link_add("t8", "ipip", nl.attr(2, ip4(RIP)) + nl.attr(3, ip4(HIP)))
+    RT.link_set("t8", up=True)
+    before = VR.stats(5)["wrong-ctx"]
+    wire.send_ip(4, ip_packet(17, udp_datagram(1, 2, b"x", HIP, RIP), HIP, RIP))
+    pkt = wire.expect(lambda p: p.proto == 1, "protocol unreachable")
+    eq((pkt.type, pkt.code), (3, 2), "error")
+    eq(VR.stats(5)["wrong-ctx"] - before, 1, "counted")
+    RT.link_del("t8")
+    RT.link_del("w8")
     wire.far.close()
 
 
