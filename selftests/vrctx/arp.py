@@ -130,15 +130,15 @@ def test_arp_ignore_and_filter():
         own = f"10.0.0.{100 + ctx}"
         eq(ask(W[ctx], own), [(W[ctx].rmac, own)], "arp_filter=1")
         sysctl(f"net.ipv4.conf.{W[ctx].dev}.arp_filter", 0)
-    # 3: not for addresses of host scope, wherever they are; 2 has another
-    RT.addr(W[1].dev, "10.0.0.150/32", scope=254)
-    RT.addr(W[2].dev, "10.0.0.150/32")
+    # 3: not for addresses of host scope, whatever the others have
+    for ctx, scope in ((0, 0), (1, 254), (2, 0)):
+        RT.addr(W[ctx].dev, "10.0.0.150/32", scope=scope)
     for ignore, answers in ((0, 1), (3, 0)):
         sysctl(f"net.ipv4.conf.{W[1].dev}.arp_ignore", ignore)
         eq(len(ask(W[1], "10.0.0.150")), answers, f"arp_ignore={ignore}")
     sysctl(f"net.ipv4.conf.{W[1].dev}.arp_ignore", 0)
-    RT.addr_del(W[1].dev, "10.0.0.150/32")
-    RT.addr_del(W[2].dev, "10.0.0.150/32")
+    for ctx in ALL:
+        RT.addr_del(W[ctx].dev, "10.0.0.150/32")
 
 
 def test_move_flushes():
