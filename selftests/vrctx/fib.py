@@ -224,7 +224,9 @@ def test_rule_before_context():
     LAB.vr.new(8)
     wire = Wire(LAB, 8, cidr="203.0.113.1/24", ip="203.0.113.2")
     eq(source(8, "203.0.113.2"), "203.0.113.1", "source in the context")
-    refused(E.ENETUNREACH, "context 0", source, 0, "203.0.113.2")
+    with sock(UDP, 0) as one:       # connect() would miss the source address
+        refused(E.ENETUNREACH, "context 0", one.sendto, b"x",
+                ("203.0.113.2", 9))
     RT.rule(table_of(8), 20, RTM_DELRULE)
     LAB.vr.delete(8, force=True)
     RT.link_del(wire.dev)
