@@ -159,6 +159,7 @@ def test_cookie(one, two):
         with wait(lambda: pending(la), "accept") as sa:
             eq(get_ctx(sa), one, "child")
             pa.send(PSH | ACK, b"hello")
+            pa.expect(ACK)              # the route of the child
             W[one].sync()
             eq(readable(sa), b"hello", "data")
             pa.send(RST | ACK)
