@@ -230,6 +230,14 @@ def test_encap():
         raise AssertionError(f"encap {kind} accepted")
 
 
+def test_udp_encap():
+    """IPsec in UDP on a context's socket"""
+    with sock(UDP, 5) as one:
+        for kind in (2, 3):             # ESP, L2TP in UDP
+            refused(E.EOPNOTSUPP, f"UDP_ENCAP {kind}", one.setsockopt,
+                    socket.IPPROTO_UDP, 100, kind)
+
+
 def test_mroute():
     """multicast routing tables in a context"""
     with inside(5):

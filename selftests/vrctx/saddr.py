@@ -147,6 +147,16 @@ def test_set_after_bindtodevice():
         wire.silent("misdirected packet")
 
 
+@params(*[(n,) for n in ALL])
+def test_more(ctx):
+    """a datagram in two parts (MSG_MORE) leaves by the socket's context:"""
+    with sock(UDP, ctx) as one:
+        one.sendto(b"first ", socket.MSG_MORE, (HIP, 9))
+        one.sendto(b"second", (HIP, 9))
+    pkt = W[ctx].expect(lambda p: p.proto == 17, "datagram")
+    eq(pkt.data, b"first second", "datagram")
+
+
 def test_hdrincl():
     """IP_HDRINCL with a foreign source leaves by the socket's context"""
     with sock(RAW, 1, proto=255) as one:
