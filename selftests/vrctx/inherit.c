@@ -235,13 +235,18 @@ TEST(new_netns, "clone into a new namespace: context 0 there")
 	EQ(vr_self(), 0);
 }
 
-static int listener(uint32_t ctx, int port)
+static struct sockaddr_in loopback(int port)
 {
-	struct sockaddr_in sin = {
+	return (struct sockaddr_in) {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
+}
+
+static int listener(uint32_t ctx, int port)
+{
+	struct sockaddr_in sin = loopback(port);
 	int fd = vr_socket(SOCK_STREAM, 0, ctx);
 
 	CHECK(fd >= 0 && !bind(fd, (void *)&sin, sizeof(sin)));
@@ -251,11 +256,7 @@ static int listener(uint32_t ctx, int port)
 
 static int client(uint32_t ctx, int port)
 {
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in sin = loopback(port);
 	int fd = vr_socket(SOCK_STREAM, 0, ctx);
 
 	CHECK(fd >= 0 && !connect(fd, (void *)&sin, sizeof(sin)));

@@ -182,11 +182,7 @@ def test_timewait_purged():
     listen.close()
     wire.sync()
     lab.quiet(1, 1)
-    lab.vr.delete(1, force=True)
-    lab.vr.new(1)
-    # the reborn context knows nothing of it
-    lab.vr.move("w1", 1)
-    wire.up()
+    wire.reborn()       # and knows nothing of it
     wire.send_tcp(4000, 80, peer.seq - 1, peer.ack, FIN | ACK)
     eq(wire.expect(lambda p: p.proto == 6, "answer").flags, RST, "answer")
     with serve(1, 80) as listen:

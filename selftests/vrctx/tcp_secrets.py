@@ -76,10 +76,7 @@ def test_fastopen():
 def metrics():
     """Addresses in the cache of TCP metrics."""
     gen = nl.Netlink(nl.NETLINK_GENERIC)
-    ctrl = gen.request(nl.GENL_ID_CTRL, 0,
-                       struct.pack("=BBH", nl.CTRL_CMD_GETFAMILY, 1, 0)
-                       + nl.text(2, "tcp_metrics"))
-    family = struct.unpack("=H", nl.parse(ctrl[0][4:])[1])[0]
+    family, _ = gen.genl_family("tcp_metrics")
     out = gen.request(family, nl.NLM_F_DUMP, struct.pack("=BBH", 1, 1, 0))
     gen.close()
     return [socket.inet_ntoa(nl.parse(body[4:])[1]) for body in out]

@@ -136,6 +136,14 @@ class Netlink:
                     return out
                 out.append(body)
 
+    def genl_family(self, name):
+        """Number of a generic netlink family, and what else is known of it."""
+        ctrl = self.request(GENL_ID_CTRL, 0,
+                            struct.pack("=BBH", CTRL_CMD_GETFAMILY, 1, 0)
+                            + text(2, name))
+        info = parse(ctrl[0][4:])
+        return struct.unpack("=H", info[1])[0], info
+
     def close(self):
         self.sock.close()
 
@@ -172,11 +180,7 @@ class Vrctx(Netlink):
     """The generic netlink family of the namespace it was opened in."""
     def __init__(self, listen=False):
         super().__init__(NETLINK_GENERIC)
-        ctrl = self.request(GENL_ID_CTRL, 0,
-                            struct.pack("=BBH", CTRL_CMD_GETFAMILY, 1, 0)
-                            + text(2, "vrctx"))
-        self.info = parse(ctrl[0][4:])
-        self.family = struct.unpack("=H", self.info[1])[0]
+        self.family, self.info = self.genl_family("vrctx")
         self.group = None
         for grp in parse(self.info.get(7, b"")).values():
             one = parse(grp)
