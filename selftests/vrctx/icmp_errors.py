@@ -10,12 +10,13 @@ import errno as E
 import socket
 import struct
 
+from vr_fam import packed
 from vr_nl import table_of
 from vr_net import (HIP, RAW, RIP, TCP, UDP, Lab, errqueue, get_ctx, readable,
                     sock)
 from vr_pkt import (ACK, HMAC, PSH, RST, Peer, Wire, csum, icmp, ip_packet,
                     quote, udp_datagram)
-from vr_rt import ip4, sysctl
+from vr_rt import sysctl
 from vr_tap import Skip, check, eq, params, refused, run
 
 LAB = Lab(1, 2, hosts=False)
@@ -239,7 +240,7 @@ def test_redirect(one, two, kind):
     else:
         sent = ip_packet(17, udp_datagram(4000, 53, b"probe", RIP, FAR), RIP,
                          FAR)
-    error(W[one], 5, 1, sent, struct.unpack("!I", ip4(gate))[0])
+    error(W[one], 5, 1, sent, struct.unpack("!I", packed(gate))[0])
     eq(next_hop(two), HMAC, "next hop in the other context")
     eq(next_hop(one), gmac, "next hop in the own context")
     for s in socks.values():
@@ -309,13 +310,13 @@ def test_record_route():
     """options of the echo reply use addresses of the context"""
     # record route: the reply's own slot must be an address of context 1
     head = struct.pack("!BBHHHBBH4s4s", 0x47, 0, 28 + 8, 0, 0, 64, 1, 0,
-                       ip4(HIP), ip4(RIP)) + bytes([7, 7, 4, 0, 0, 0, 0, 0])
+                       packed(HIP), packed(RIP)) + bytes([7, 7, 4, 0, 0, 0, 0, 0])
     head = head[:10] + struct.pack("!H", csum(head)) + head[12:]
     W[1].send(head + icmp(8, 0, 5, b"")[:8])
     pkt = W[1].expect(lambda p: p.proto == 1 and p.type == 0, "echo reply")
     if pkt.ihl < 28:
         raise Skip("options are not echoed")
-    eq(pkt.raw[23:27], ip4(RIP), "recorded address")
+    eq(pkt.raw[23:27], packed(RIP), "recorded address")
 
 
 run(globals(), limit=60)

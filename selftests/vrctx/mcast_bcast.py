@@ -9,10 +9,10 @@ import errno as E
 import socket
 import struct
 
+from vr_fam import packed
 from vr_nl import table_of
 from vr_net import RAW, TCP, UDP, Lab, readable, sock
 from vr_pkt import BROADCAST, Wire
-from vr_rt import ip4
 from vr_tap import check, eq, params, refused, run
 
 LAB = Lab(1, 2, hosts=False)
@@ -26,7 +26,7 @@ IP, IP_MULTICAST_IF, ADD, DROP, LOOP = socket.IPPROTO_IP, 32, 35, 36, 34
 
 def mreq(group, dev=None, addr=None):
     """struct ip_mreqn; dev None leaves the choice to the routes."""
-    return struct.pack("=4s4si", ip4(group), ip4(addr or "0.0.0.0"),
+    return struct.pack("=4s4si", packed(group), packed(addr or "0.0.0.0"),
                        RT.ifindex(dev) if dev else 0)
 
 
@@ -122,7 +122,7 @@ def test_igmp(ctx):
     group = f"239.9.9.{ctx}"
 
     def report(pkt):
-        return pkt.proto == 2 and ip4(group) in pkt.body
+        return pkt.proto == 2 and packed(group) in pkt.body
 
     with member(ctx, W[ctx].dev, group):
         W[ctx].expect(report, "IGMP report")

@@ -10,12 +10,13 @@ import socket
 import struct
 
 import vr_nl as nl
+from vr_fam import packed
 from vr_nl import nest, table_of, u32
 from vr_net import (HIP, RIP, TCP, UDP, Lab, get_ctx, inside, readable, set_ctx,
                     sock)
 from vr_pkt import BROADCAST, ETH_IPV6, Wire, ip_packet, udp_datagram
 from vr_rt import (RTM_NEWADDR, RTM_NEWNEIGH, RTM_NEWNEXTHOP, Rtnl,
-                   have_sysctl, ip4, sysctl)
+                   have_sysctl, sysctl)
 from vr_tap import Skip, check, eq, params, refused, run
 
 LAB = Lab(5, hosts=False)
@@ -146,7 +147,7 @@ def test_ipv6_dropped():
 def test_tunnel_packet():
     """a tunnel of context 0 takes no packet of a context"""
     wire = Wire(LAB, 5, dev="w8")
-    RT.link_add("t8", "ipip", nl.attr(2, ip4(RIP)) + nl.attr(3, ip4(HIP)))
+    RT.link_add("t8", "ipip", nl.attr(2, packed(RIP)) + nl.attr(3, packed(HIP)))
     RT.link_set("t8", up=True)
     before = VR.stats(5)["wrong-ctx"]
     wire.send_ip(4, ip_packet(17, udp_datagram(1, 2, b"x", HIP, RIP), HIP, RIP))

@@ -9,10 +9,10 @@ import errno as E
 import socket
 import struct
 
+from vr_fam import packed
 from vr_nl import table_of
 from vr_net import HIP, RAW, TCP, UDP, Lab, connect, inside, sock
 from vr_pkt import Wire
-from vr_rt import ip4
 from vr_tap import eq, params, refused, run
 
 LAB = Lab(1, 2, hosts=False)
@@ -108,7 +108,7 @@ def test_pktinfo_foreign(ctx, other):
     idx = RT.ifindex(W[other].dev)
     rows = [(0, f"10.0.0.{100 + other}"), (idx, "0.0.0.0")]
     for ifindex, addr in rows:
-        info = struct.pack("=i4s4s", ifindex, ip4(addr), b"\0" * 4)
+        info = struct.pack("=i4s4s", ifindex, packed(addr), b"\0" * 4)
         with sock(UDP, ctx) as one:
             refused((E.EINVAL, E.ENETUNREACH, E.ENODEV, E.EADDRNOTAVAIL,
                      E.EHOSTUNREACH),
@@ -161,7 +161,7 @@ def test_hdrincl():
     """IP_HDRINCL with a foreign source leaves by the socket's context"""
     with sock(RAW, 1, proto=255) as one:
         head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 24, 1, 0, 64, 200, 0,
-                           ip4("10.0.0.102"), ip4(HIP)) + b"spoo"
+                           packed("10.0.0.102"), packed(HIP)) + b"spoo"
         one.sendto(head, (HIP, 0))
     W[1].expect(lambda p: p.proto == 200, "packet")
     for ctx in (0, 2):

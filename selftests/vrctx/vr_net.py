@@ -17,15 +17,17 @@ import os
 import socket
 import struct
 
+from vr_fam import AF, RATEMASK, V6, ip, ratemask
 from vr_nl import ANY, SCM_VRCTX, SO_VRCTX, Vrctx
 from vr_rt import Rtnl, have_sysctl, sysctl
 from vr_tap import require, wait
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
-RIP, HIP = "10.0.0.1", "10.0.0.2"      # router and host on every link
-AF_INET, TCP, UDP, RAW = (socket.AF_INET, socket.SOCK_STREAM,
-                          socket.SOCK_DGRAM, socket.SOCK_RAW)
+# Router and host on every link, without and with the length of the prefix
+RIP, HIP = ip("10.0.0.1"), ip("10.0.0.2")
+RNET, HNET = ip("10.0.0.1/24"), ip("10.0.0.2/24")
+TCP, UDP, RAW = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW
 
 
 def libc(name, *argv):
@@ -40,7 +42,7 @@ class Netns:
     """A namespace, held by a descriptor. "with ns:" works inside it."""
     current = None
 
-    def __init__(self):
+    def __init__(self, ipv6=V6):
         prev = Netns.current
         libc("unshare", CLONE_NEWNET)
         self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
@@ -48,12 +50,20 @@ class Netns:
         self.stack = []
         self.rt = Rtnl()
         self.rt.link_set("lo", up=True)
-        for conf in ("all", "default"):         # no MLD, no DAD packets
-            if have_sysctl("net.ipv6.conf.all.disable_ipv6"):
+        if ipv6:
+            # Addresses work at once and stay when a device goes down;
+            # nothing is sent that nobody asked for, but MLD reports.
+            for key, val in (("accept_dad", 0), ("dad_transmits", 0),
+                             ("accept_ra", 0), ("router_solicitations", 0),
+                             ("keep_addr_on_down", 1)):
+                for conf in ("all", "default"):
+                    sysctl(f"net.ipv6.conf.{conf}.{key}", val)
+        elif have_sysctl("net.ipv6.conf.all.disable_ipv6"):
+            for conf in ("all", "default"):     # no MLD, no DAD packets
                 sysctl(f"net.ipv6.conf.{conf}.disable_ipv6", 1)
         for conf in ("all", "default"):
             sysctl(f"net.ipv4.conf.{conf}.rp_filter", 0)
-        sysctl("net.ipv4.icmp_ratemask", 0)
+        sysctl(RATEMASK, ratemask())
         sysctl("net.ipv4.ping_group_range", "0 0")
         if prev:
             prev.join()
@@ -116,7 +126,7 @@ def get_ctx(one):
 def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
          reuseport=False):
     """A socket; ctx None leaves the context to the caller's own."""
-    new = socket.socket(AF_INET, kind, proto)
+    new = socket.socket(AF, kind, proto)
     try:
         new.settimeout(10)
         if ctx is not None:
@@ -129,7 +139,7 @@ def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
             new.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
                            dev.encode())
         if bind:
-            new.bind(bind)
+            new.bind((ip(bind[0]), *bind[1:]))
         if listen:
             new.listen(listen)
     except OSError:
@@ -143,7 +153,7 @@ def connect(addr, ctx=None, src=None, dev=None, kind=TCP, timeout=10):
     new = sock(kind, ctx, src, dev=dev, reuse=bool(src))
     new.settimeout(timeout)
     try:
-        new.connect(addr)
+        new.connect((ip(addr[0]), *addr[1:]))
     except OSError:
         new.close()
         raise
@@ -182,7 +192,7 @@ def pending(listener):
 
 
 def errqueue(one):
-    """errno at the head of the error queue (IP_RECVERR), None if empty."""
+    """errno at the head of the error queue (RECVERR), None if empty."""
     try:
         with unblocked(one):
             anc = one.recvmsg(2000, 2000, socket.MSG_ERRQUEUE)[1]
@@ -201,7 +211,7 @@ def cmsg_ctx(ancillary):
 def send_ctx(one, data, dest, ctx):
     """sendmsg() with a SCM_VRCTX control message."""
     anc = [(socket.SOL_SOCKET, SCM_VRCTX, struct.pack("=I", ctx))]
-    return one.sendmsg([data], anc, 0, dest)
+    return one.sendmsg([data], anc, 0, (ip(dest[0]), *dest[1:]))
 
 
 # ---- topologies ----
@@ -228,7 +238,7 @@ class Lab:
             if hosts:
                 self.hosts[ctx] = self.add_host(ctx)
 
-    def link(self, ctx, dev, far_ns, cidr=RIP + "/24", far="eth0"):
+    def link(self, ctx, dev, far_ns, cidr=RNET, far="eth0"):
         """A veth from the router, context ctx, to another namespace."""
         self.rt.veth(dev, far, far_ns.fd)
         if ctx:
@@ -237,13 +247,13 @@ class Lab:
             self.rt.addr(dev, cidr)
         self.rt.link_set(dev, up=True)
 
-    def add_host(self, ctx, dev=None, cidr=RIP + "/24", host=HIP + "/24"):
+    def add_host(self, ctx, dev=None, cidr=RNET, host=HNET):
         far = Netns()
         self.link(ctx, dev or f"v{ctx}", far, cidr)
         far.rt.addr("eth0", host)
         far.rt.link_set("eth0", up=True)
         both_run(self.rt, dev or f"v{ctx}", far.rt)
-        far.rt.route("default", via=cidr.split("/")[0], dev="eth0")
+        far.rt.route("default", via=ip(cidr).split("/")[0], dev="eth0")
         return far
 
     def sockets(self, ctx):
@@ -261,7 +271,7 @@ def serve(ctx, port, kind=TCP, addr=RIP):
                 reuse=kind == TCP)
 
 
-__all__ = ["ANY", "AF_INET", "HIP", "LIBC", "Lab", "Netns", "RAW", "RIP",
+__all__ = ["ANY", "HIP", "HNET", "LIBC", "Lab", "Netns", "RAW", "RIP", "RNET",
            "TCP", "UDP", "both_run", "cmsg_ctx", "connect", "enter", "errqueue",
            "get_ctx", "inside", "libc", "pending", "readable", "send_ctx",
            "serve", "set_ctx", "sock", "whoami"]

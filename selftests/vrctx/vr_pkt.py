@@ -13,36 +13,20 @@ import socket
 import struct
 import time
 
-from vr_net import HIP, RIP, Netns, both_run
-from vr_rt import ip4
+import vr_fam
+from vr_fam import ECHO_REPLY, ECHO_REQUEST, ICMP, UNREACH
+from vr_hdr import (BROADCAST, DF, ETH, ETH_ARP, ETH_IP, ETH_IPV6, GROUPS,
+                    HMAC, MF, NEIGH, Packet, arp, csum, icmp_message,
+                    ip_header, kind_of, neigh_of, neigh_reply, neigh_request,
+                    pseudo, quote, redirect)
+from vr_net import HIP, RIP, RNET, Netns, both_run
 from vr_tap import slow
 
-ETH_IP, ETH_ARP, ETH_IPV6 = 0x0800, 0x0806, 0x86dd
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-BROADCAST = b"\xff" * 6
-HMAC = b"\x02\0\0\0\0\x02"              # of every wire: equal in all contexts
-DF = 0x4000
-MF = 0x2000
-
-
-def csum(data):
-    if len(data) & 1:
-        data += b"\0"
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
 
 
 def ip_packet(proto, payload, src=HIP, dst=RIP, ident=0, frag=0, ttl=64):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), ident,
-                       frag, ttl, proto, 0, ip4(src), ip4(dst))
-    return head[:10] + struct.pack("!H", csum(head)) + head[12:] + payload
-
-
-def pseudo(proto, payload, src, dst):
-    return csum(ip4(src) + ip4(dst) + struct.pack("!BBH", 0, proto,
-                                                  len(payload)) + payload)
+    return ip_header(proto, len(payload), src, dst, ident, frag, ttl) + payload
 
 
 def tcp_segment(sport, dport, seq, ack=0, flags=ACK, data=b"", src=HIP,
@@ -60,58 +44,20 @@ def udp_datagram(sport, dport, data=b"", src=HIP, dst=RIP):
     return dgram[:6] + struct.pack("!H", val) + dgram[8:]
 
 
-def icmp(kind, code, rest=0, data=b""):
-    msg = struct.pack("!BBHI", kind, code, 0, rest) + data
-    return msg[:2] + struct.pack("!H", csum(msg)) + msg[4:]
-
-
-def arp(oper, sip, tip, sha=HMAC, tha=b"\0" * 6):
-    return struct.pack("!HHBBH6s4s6s4s", 1, ETH_IP, 6, 4, oper, sha, ip4(sip),
-                       tha, ip4(tip))
-
-
-class Packet:
-    """A received IPv4 packet, taken apart as far as the tests look."""
-    def __init__(self, raw):
-        self.raw = raw
-        self.ihl = (raw[0] & 15) * 4
-        (self.len, self.ident, self.frag, self.ttl,
-         self.proto) = struct.unpack_from("!HHHBB", raw, 2)
-        self.src = socket.inet_ntoa(raw[12:16])
-        self.dst = socket.inet_ntoa(raw[16:20])
-        self.body = raw[self.ihl:self.len]
-        self.sport = self.dport = self.flags = self.type = self.code = None
-        if self.frag & 0x1fff:
-            return
-        if self.proto in (6, 17) and len(self.body) >= 8:
-            self.sport, self.dport = struct.unpack_from("!HH", self.body)
-        if self.proto == 6:
-            self.seq, self.ack, off, self.flags = struct.unpack_from(
-                "!IIBB", self.body, 4)
-            self.data = self.body[(off >> 4) * 4:]
-        elif self.proto == 17:
-            self.data = self.body[8:]
-        elif self.proto == 1:
-            self.type, self.code = self.body[:2]
-            self.rest = struct.unpack_from("!I", self.body, 4)[0]
-            self.data = self.body[8:]
-
-    def __repr__(self):
-        return (f"<{self.src}:{self.sport} > {self.dst}:{self.dport} "
-                f"proto {self.proto} flags {self.flags} icmp "
-                f"{self.type}/{self.code} len {self.len}>")
+def icmp(kind, code, rest=0, data=b"", src=HIP, dst=RIP):
+    return icmp_message(kind, code, rest, data, src, dst)
 
 
 class Wire:
     """The far end of a new link into one context of a Lab."""
     counter = 0
 
-    def __init__(self, lab, ctx, dev=None, cidr=RIP + "/24", ip=HIP,
+    def __init__(self, lab, ctx, dev=None, cidr=RNET, ip=HIP,
                  static=True, mtu=None):
-        self.lab, self.ctx, self.ip = lab, ctx, ip
-        self.rip = cidr.split("/")[0] if cidr else RIP
+        self.lab, self.ctx, self.ip = lab, ctx, vr_fam.ip(ip)
+        self.rip = vr_fam.ip(cidr).split("/")[0] if cidr else RIP
         self.dev = dev or f"w{ctx}"
-        self.far = Netns()
+        self.far = Netns(ipv6=False)
         lab.rt.veth(self.dev, "eth0", self.far.fd, mtu=mtu)
         if ctx:
             lab.vr.move(self.dev, ctx)
@@ -144,16 +90,17 @@ class Wire:
         """How many probes of a closed port are answered?"""
         for _ in range(probes):
             self.send_udp(4000, 9, b"probe", **kwargs)
-        return sum(p.proto == 1 and p.type == 3 for p in self.sync())
+        return sum(p.proto == ICMP and p.type == UNREACH for p in self.sync())
 
-    def send(self, payload, ethertype=ETH_IP, dst=None):
+    def send(self, payload, ethertype=ETH, dst=None):
         self.sock.send((dst or self.rmac) + HMAC
                        + struct.pack("!H", ethertype) + payload)
 
     def send_ip(self, proto, payload, mac=None, **kwargs):
         kwargs.setdefault("src", self.ip)
         kwargs.setdefault("dst", self.rip)
-        self.send(ip_packet(proto, payload, **kwargs), dst=mac)
+        pkt = ip_packet(proto, payload, **kwargs)
+        self.send(pkt, ETH_IPV6 if pkt[0] >> 4 == 6 else ETH_IP, mac)
 
     def send_tcp(self, sport, dport, seq, ack=0, flags=ACK, data=b"", **kw):
         src, dst = kw.pop("src", self.ip), kw.pop("dst", self.rip)
@@ -166,10 +113,15 @@ class Wire:
                      mac=mac, src=src, dst=dst)
 
     def send_icmp(self, kind, code, rest=0, data=b"", **kwargs):
-        self.send_ip(1, icmp(kind, code, rest, data), **kwargs)
+        src, dst = kwargs.get("src", self.ip), kwargs.get("dst", self.rip)
+        self.send_ip(ICMP, icmp(kind, code, rest, data, src, dst), **kwargs)
+
+    def send_neigh(self, frame):
+        """What neigh_request() or neigh_reply() made."""
+        self.send(frame[2], frame[1], frame[0])
 
     def frames(self, timeout):
-        """(ethertype, payload) of frames from the router."""
+        """(kind, payload) of frames from the router; see kind_of()."""
         end = time.monotonic() + timeout * slow()
         while True:
             left = end - time.monotonic()
@@ -177,13 +129,16 @@ class Wire:
                 return
             frame, addr = self.sock.recvfrom(65536)
             if addr[2] != socket.PACKET_OUTGOING:
-                yield struct.unpack_from("!H", frame, 12)[0], frame[14:]
+                kind = struct.unpack_from("!H", frame, 12)[0]
+                yield kind_of(kind, frame[14:]), frame[14:]
 
     def expect(self, match, what, timeout=5):
-        """The next IPv4 packet that match() likes; others are dropped."""
+        """The next packet of the family that match() likes; others, and
+        those of kinds that are told apart, are dropped.
+        """
         seen = []
-        for ethertype, payload in self.frames(timeout):
-            if ethertype != ETH_IP:
+        for kind, payload in self.frames(timeout):
+            if kind != ETH:
                 continue
             pkt = Packet(payload)
             if match(pkt):
@@ -191,19 +146,20 @@ class Wire:
             seen.append(pkt)
         raise AssertionError(f"no {what} on {self.dev}; saw {seen}")
 
-    def sync(self, ethertypes=(ETH_IP,)):
-        """All that came before the reply to a ping sent now."""
+    def sync(self, kinds=(ETH,)):
+        """All that came before the reply to a ping sent now: packets of the
+        family as Packet, other kinds as they are.
+        """
         Wire.counter = (Wire.counter + 1) & 0xffff
         mark = (0x7673 << 16) | Wire.counter
-        self.send_icmp(8, 0, mark, b"sync")
+        self.send_icmp(*ECHO_REQUEST, mark, b"sync")
         out = []
-        for ethertype, payload in self.frames(10):
-            if ethertype == ETH_IP:
-                pkt = Packet(payload)
-                if pkt.proto == 1 and pkt.type == 0 and pkt.rest == mark:
+        for kind, payload in self.frames(10):
+            if kind == ETH:
+                payload = Packet(payload)
+                if payload.icmp == ECHO_REPLY and payload.rest == mark:
                     return out
-                payload = pkt
-            if ethertype in ethertypes:
+            if kind in kinds:
                 out.append(payload)
         raise AssertionError(f"no echo reply on {self.dev}")
 
@@ -260,9 +216,9 @@ class Peer:
         return self
 
 
-def quote(pkt):
-    """The part of a packet that an ICMP error carries."""
-    return pkt[:28]
-
-
-ECHO = icmp(8, 0, 1, b"x")
+# For "from vr_pkt import": what tests need of vr_hdr, too
+__all__ = ["ACK", "BROADCAST", "DF", "ETH", "ETH_ARP", "ETH_IPV6", "FIN",
+           "GROUPS", "HMAC", "MF", "NEIGH", "PSH", "Packet", "Peer", "RST",
+           "SYN", "Wire", "arp", "csum", "icmp", "ip_packet", "neigh_of",
+           "neigh_reply", "neigh_request", "quote", "redirect",
+           "tcp_segment", "udp_datagram"]

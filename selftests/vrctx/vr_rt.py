@@ -5,8 +5,10 @@ import os
 import socket
 import struct
 
+from vr_fam import AF, family_of, packed, split_prefix, unpacked
 from vr_nl import (NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE,
                    Netlink, attr, nest, parse, text, u32)
+from vr_tap import wait
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
@@ -21,15 +23,6 @@ RT_TABLE_MAIN, RT_TABLE_LOCAL = 254, 255
 (RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_BLACKHOLE, RTN_UNREACHABLE,
  RTN_PROHIBIT) = (1, 2, 3, 6, 7, 8)
 SCOPE_GLOBAL, SCOPE_LINK, SCOPE_HOST = 0, 253, 254
-
-
-def ip4(addr):
-    return socket.inet_aton(addr)
-
-
-def split_prefix(cidr, full=32):
-    addr, _, plen = cidr.partition("/")
-    return addr, int(plen or full)
 
 
 class Rtnl(Netlink):
@@ -95,53 +88,67 @@ class Rtnl(Netlink):
         """Does the device really send? Going up is finished later, by the
         work that watches carriers; packets sent before are lost.
         """
-        return self.link(dev).get(16) == b"\6"      # IF_OPER_UP
+        return (self.link(dev).get(16) == b"\6"     # IF_OPER_UP
+                and all(self.settled(dev, a) for a in self.addrs(dev)))
 
     # ---- addresses ----
 
     def addr(self, dev, cidr, cmd=RTM_NEWADDR, brd=None, scope=0):
         local, plen = split_prefix(cidr)
-        msg = struct.pack("=BBBBi", socket.AF_INET, plen, 0, scope,
-                          self.ifindex(dev))
-        msg += attr(2, ip4(local)) + attr(1, ip4(local))
-        msg += attr(4, ip4(brd)) if brd else b""
+        msg = struct.pack("=BBBBi", family_of(local), plen, IFA_F_NODAD if
+                          ":" in local else 0, scope, self.ifindex(dev))
+        msg += attr(2, packed(local)) + attr(1, packed(local))
+        msg += attr(4, packed(brd)) if brd else b""
         self.request(cmd, NLM_F_CREATE | NLM_F_EXCL
                      if cmd == RTM_NEWADDR else 0, msg)
+        if cmd == RTM_NEWADDR:
+            wait(lambda: self.settled(dev, local), f"{local} to be local")
 
     def addr_del(self, dev, cidr):
         self.addr(dev, cidr, RTM_DELADDR)
 
-    def addrs(self, dev):
+    def addrs(self, dev, family=AF):
+        """All but the link-local ones."""
         idx = self.ifindex(dev)
-        msg = struct.pack("=BBBBi", socket.AF_INET, 0, 0, 0, 0)
+        msg = struct.pack("=BBBBi", family, 0, 0, 0, 0)
         out = []
         for body in self.request(RTM_GETADDR, NLM_F_DUMP, msg):
             _, plen, _, _, ifi = struct.unpack_from("=BBBBi", body)
-            if ifi == idx:
-                out.append("%s/%d" % (socket.inet_ntoa(parse(body[8:])[2]),
-                                      plen))
+            got = parse(body[8:])
+            addr = unpacked(got.get(2) or got[1])
+            if ifi == idx and not addr.startswith("fe80:"):
+                out.append(f"{addr}/{plen}")
         return out
+
+    def settled(self, dev, cidr):
+        """Does the address work? IPv6 adds its local route in a worker."""
+        addr = split_prefix(cidr)[0]
+        if ":" not in addr:
+            return True
+        idx = struct.pack("=i", self.ifindex(dev))
+        return any(key == (addr + "/128", RTN_LOCAL) and got.get(4) == idx
+                   for key, got in self.all_routes(0, socket.AF_INET6))
 
     # ---- routes ----
 
     def route_msg(self, dst, via=None, dev=None, table=RT_TABLE_MAIN,
                   src=None, kind=RTN_UNICAST, scope=None, metric=None,
                   mtu=None, nhid=None, onlink=False):
-        addr, plen = ("0.0.0.0", 0) if dst == "default" else split_prefix(dst)
+        addr, plen = split_prefix("0.0.0.0/0" if dst == "default" else dst)
         if scope is None:
             scope = SCOPE_GLOBAL
             if kind == RTN_LOCAL:
                 scope = SCOPE_HOST
             elif kind == RTN_UNICAST and not via and nhid is None:
                 scope = SCOPE_LINK
-        msg = struct.pack("=BBBBBBBBI", socket.AF_INET, plen, 0, 0,
+        msg = struct.pack("=BBBBBBBBI", family_of(addr), plen, 0, 0,
                           table if table < 256 else 0, 4, scope, kind,
                           4 if onlink else 0)
         msg += u32(15, table)
-        msg += attr(1, ip4(addr)) if plen else b""
-        msg += attr(5, ip4(via)) if via else b""
+        msg += attr(1, packed(addr)) if plen else b""
+        msg += attr(5, packed(via)) if via else b""
         msg += u32(4, self.ifindex(dev)) if dev else b""
-        msg += attr(7, ip4(src)) if src else b""
+        msg += attr(7, packed(src)) if src else b""
         msg += u32(6, metric) if metric else b""
         msg += nest(8, u32(2, mtu)) if mtu else b""
         msg += u32(30, nhid) if nhid is not None else b""
@@ -157,11 +164,10 @@ class Rtnl(Netlink):
         kwargs.setdefault("kind", 0)
         self.request(RTM_DELROUTE, 0, self.route_msg(dst, **kwargs))
 
-    def routes(self, table):
-        """{(prefix, type): attributes} of a table; {} if there is none."""
-        msg = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
-        msg += u32(15, table)
-        out = {}
+    def all_routes(self, table, family=AF):
+        """((prefix, type), attributes) of a table, 0: of all tables."""
+        msg = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 0, 0)
+        msg += u32(15, table) if table else b""
         try:
             replies = self.request(RTM_GETROUTE, NLM_F_DUMP, msg)
         except OSError as err:
@@ -169,38 +175,41 @@ class Rtnl(Netlink):
                 raise
             replies = []
         for body in replies:
-            plen, kind = body[1], body[7]
             got = parse(body[12:])
-            dst = socket.inet_ntoa(got.get(1, b"\0\0\0\0"))
-            out[("%s/%d" % (dst, plen), kind)] = got
-        return out
+            dst = got.get(1, bytes(4 if body[0] == socket.AF_INET else 16))
+            yield (f"{unpacked(dst)}/{body[1]}", body[7]), got
+
+    def routes(self, table, family=AF):
+        """{(prefix, type): attributes} of a table; {} if there is none."""
+        return dict(self.all_routes(table, family))
 
     # ---- neighbours, rules ----
 
     def neigh(self, dev, addr, mac, state=NUD_PERMANENT):
-        msg = struct.pack("=BxxxiHBB", socket.AF_INET, self.ifindex(dev),
-                          state, 0, 0) + attr(1, ip4(addr)) + attr(2, mac)
+        msg = struct.pack("=BxxxiHBB", family_of(addr), self.ifindex(dev),
+                          state, 0, 0) + attr(1, packed(addr)) + attr(2, mac)
         self.request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, msg)
 
-    def proxy(self, addr, cmd=RTM_NEWNEIGH):
-        """A proxy entry for all devices."""
+    def proxy(self, addr, cmd=RTM_NEWNEIGH, dev=None):
+        """A proxy entry, for all devices (IPv6: must be for one)."""
         self.request(cmd, NLM_F_CREATE if cmd == RTM_NEWNEIGH else 0,
-                     struct.pack("=BxxxiHBB", socket.AF_INET, 0, 0, 8, 0)
-                     + attr(1, ip4(addr)))
+                     struct.pack("=BxxxiHBB", family_of(addr),
+                                 self.ifindex(dev) if dev else 0, 0, 8, 0)
+                     + attr(1, packed(addr)))
 
     def neighs(self, dev):
         """{address: (state, mac)} of a device."""
-        msg = struct.pack("=BxxxiHBB", socket.AF_INET, 0, 0, 0, 0)
+        msg = struct.pack("=BxxxiHBB", AF, 0, 0, 0, 0)
         idx = self.ifindex(dev)
         out = {}
         for body in self.request(RTM_GETNEIGH, NLM_F_DUMP, msg):
             _, ifi, state, _, _ = struct.unpack_from("=BxxxiHBB", body)
             got = parse(body[12:])
             if ifi == idx and 1 in got:
-                out[socket.inet_ntoa(got[1])] = (state, got.get(2))
+                out[unpacked(got[1])] = (state, got.get(2))
         return out
 
-    def rule(self, table, pref, cmd=RTM_NEWRULE, family=socket.AF_INET):
+    def rule(self, table, pref, cmd=RTM_NEWRULE, family=AF):
         msg = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 1, 0)
         msg += u32(15, table) + u32(6, pref)
         self.request(cmd, NLM_F_CREATE | NLM_F_EXCL if cmd == RTM_NEWRULE

@@ -14,6 +14,8 @@ import sys
 import time
 import traceback
 
+from vr_fam import FAMILY
+
 PASS, FAIL, SKIP = 0, 1, 4
 
 
@@ -95,6 +97,8 @@ def params(*values):
 def cases(scope):
     for name, fn in list(scope.items()):
         if not name.startswith("test_"):
+            continue
+        if getattr(fn, "family", FAMILY) != FAMILY:     # vr_fam.only()
             continue
         doc = (fn.__doc__ or name[5:].replace("_", " ")).split("\n")[0]
         for val in getattr(fn, "params", [()]):
