@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """Fragments with equal source, destination, id and protocol never mix.
 
-Guards the vif part of the fragment queue key (ip_find(), ip_frag_ecn_table
-and the ICMP error when a queue expires).
+Guards the vif part of the fragment queue key (ip_find(), fq_find(),
+ip_frag_ecn_table and the ICMP error when a queue expires).
 """
 import itertools
 
+from vr_fam import FRAG_TIME, RAW_HEAD, REASM_EXCEEDED
 from vr_net import RAW, RIP, UDP, Lab, readable, sock
 from vr_pkt import MF, Wire, udp_datagram
 from vr_rt import sysctl
@@ -87,21 +89,21 @@ def test_raw():
                            frag=(MF if not off else 0) | off >> 3)
     for ctx in ALL:
         W[ctx].sync()
-        eq(socks[ctx].recv(1000)[20:], bytes([ctx]) * 128, f"packet in {ctx}")
+        eq(socks[ctx].recv(1000)[RAW_HEAD:], bytes([ctx]) * 128,
+           f"packet in {ctx}")
         socks[ctx].close()
 
 
 def test_expire():
     """an expired queue is reported in its context only"""
-    old = sysctl("net.ipv4.ipfrag_time")
-    sysctl("net.ipv4.ipfrag_time", 1)
+    old = sysctl(FRAG_TIME)
+    sysctl(FRAG_TIME, 1)
     _, cut = fragments(1, 2)
     send(1, cut[0], 7)
-    pkt = W[1].expect(lambda p: p.proto == 1 and p.type == 11, "time exceeded")
-    eq(pkt.code, 1, "code")
+    W[1].expect(lambda p: p.icmp == REASM_EXCEEDED, "time exceeded")
     for ctx in (0, 2):
         W[ctx].silent("time exceeded of context 1")
-    sysctl("net.ipv4.ipfrag_time", old)
+    sysctl(FRAG_TIME, old)
 
 
 @params(*[(n,) for n in ALL])

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """TCP: no segment of one context reaches a socket of another.
 
 Identical addresses and ports everywhere; the peers are hand made. Guards the
@@ -9,6 +10,7 @@ hash and the child made from it), in SYN cookies, RSTs and early demux.
 import errno as E
 import struct
 
+from vr_fam import proc_net, sockaddr
 from vr_net import (HIP, RIP, TCP, Lab, get_ctx, pending, readable, serve,
                     sock)
 from vr_pkt import ACK, FIN, PSH, RST, SYN, Peer, Wire
@@ -22,7 +24,7 @@ PAIRS = [(0, 1), (1, 0), (1, 2)]
 
 def timewaits():
     """Timewait sockets of local port 80, in all contexts."""
-    with open("/proc/thread-self/net/tcp", encoding="ascii") as f:
+    with open(proc_net("tcp"), encoding="ascii") as f:
         rows = [ln.split() for ln in f]
     return sum(1 for r in rows if r[1].endswith(":0050") and r[3] == "06")
 
@@ -323,8 +325,7 @@ def test_simultaneous(one, two):
 def test_md5():
     """a TCP MD5 key holds in its own context"""
     # struct tcp_md5sig: sockaddr_storage, flags, prefixlen, keylen, ifindex
-    key = struct.pack("=H2x4s120xBBHi80s", 2, bytes([10, 0, 0, 2]), 0, 0, 6,
-                      0, b"secret")
+    key = sockaddr(HIP) + struct.pack("=BBHi80s", 0, 0, 6, 0, b"secret")
     la, lb = serve(1, 80), serve(2, 80)
     try:
         la.setsockopt(6, 14, key)
