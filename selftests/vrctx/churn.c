@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// families: 4 6
 /*
  * Create and delete contexts 10,000 times: memory must not grow.
  *
@@ -11,9 +12,6 @@
 #define _GNU_SOURCE
 #include "vrtest.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #define TURNS	10000
@@ -72,17 +70,13 @@ static void idle(uint32_t ctx)
 
 static void used(uint32_t ctx)
 {
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET,
-		.sin_port = htons(9),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_storage to = vr_loopback(9);
 	int fd;
 
 	CHECK(!vr_new(ctx));
 	fd = vr_socket(SOCK_DGRAM, 0, ctx);
 	CHECK(fd >= 0);
-	CHECK(sendto(fd, "x", 1, 0, (void *)&sin, sizeof(sin)) == 1);
+	CHECK(sendto(fd, "x", 1, 0, (void *)&to, sizeof(to)) == 1);
 	close(fd);
 	CHECK(!vr_del(ctx, false));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// families: 4 6
 /*
  * Who inherits a context: children, threads and programs from the task,
  * accepted sockets from the listener, passed descriptors from nobody.
@@ -8,9 +9,7 @@
 #define _GNU_SOURCE
 #include "vrtest.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,7 +25,7 @@ extern char **environ;
 /* What a new socket of the calling task carries */
 static long long fresh(void)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int fd = socket(vr_af(), SOCK_DGRAM, 0);
 	long long ctx = fd < 0 ? -1 : vr_get(fd);
 
 	close(fd);
@@ -235,31 +234,22 @@ TEST(new_netns, "clone into a new namespace: context 0 there")
 	EQ(vr_self(), 0);
 }
 
-static struct sockaddr_in loopback(int port)
-{
-	return (struct sockaddr_in) {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-}
-
 static int listener(uint32_t ctx, int port)
 {
-	struct sockaddr_in sin = loopback(port);
+	struct sockaddr_storage to = vr_loopback(port);
 	int fd = vr_socket(SOCK_STREAM, 0, ctx);
 
-	CHECK(fd >= 0 && !bind(fd, (void *)&sin, sizeof(sin)));
+	CHECK(fd >= 0 && !bind(fd, (void *)&to, sizeof(to)));
 	CHECK(!listen(fd, 4));
 	return fd;
 }
 
 static int client(uint32_t ctx, int port)
 {
-	struct sockaddr_in sin = loopback(port);
+	struct sockaddr_storage to = vr_loopback(port);
 	int fd = vr_socket(SOCK_STREAM, 0, ctx);
 
-	CHECK(fd >= 0 && !connect(fd, (void *)&sin, sizeof(sin)));
+	CHECK(fd >= 0 && !connect(fd, (void *)&to, sizeof(to)));
 	return fd;
 }
 
@@ -351,7 +341,7 @@ TEST(task_moves, "a task that moves leaves its open sockets where they are")
 
 	vr_setup(5, 6, 0);
 	CHECK(!vr_enter(5));
-	fd = socket(AF_INET, SOCK_STREAM, 0);
+	fd = socket(vr_af(), SOCK_STREAM, 0);
 	CHECK(!vr_enter(6));
 	EQ(vr_get(fd), 5);
 	EQ(fresh(), 6);

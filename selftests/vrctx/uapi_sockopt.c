@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+// families: 4 6
 /*
  * SO_VRCTX: sizes, numbers, states of the socket, and what a refusal leaves.
  * Guards vrctx_sk_set() and its callers in sock_setsockopt().
@@ -6,32 +7,22 @@
 #define _GNU_SOURCE
 #include "vrtest.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-static struct sockaddr_in local(int port)
-{
-	return (struct sockaddr_in) {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-}
-
 static int do_bind(int fd, int port)
 {
-	struct sockaddr_in sin = local(port);
+	struct sockaddr_storage to = vr_loopback(port);
 
-	return bind(fd, (void *)&sin, sizeof(sin));
+	return bind(fd, (void *)&to, sizeof(to));
 }
 
 static int do_connect(int fd, int port)
 {
-	struct sockaddr_in sin = local(port);
+	struct sockaddr_storage to = vr_loopback(port);
 
-	return connect(fd, (void *)&sin, sizeof(sin));
+	return connect(fd, (void *)&to, sizeof(to));
 }
 
 static const struct {
@@ -50,7 +41,11 @@ static const struct {
 /* File descriptor of a kind, -1 if the kernel has it not */
 static int make(unsigned int i)
 {
-	return socket(AF_INET, kinds[i].type, kinds[i].proto);
+	int proto = kinds[i].proto;
+
+	if (proto == IPPROTO_ICMP && vr_af() == AF_INET6)
+		proto = IPPROTO_ICMPV6;
+	return socket(vr_af(), kinds[i].type, proto);
 }
 
 static void open_ping(void)
@@ -126,7 +121,7 @@ TEST(page_end, "a value that ends where the mapping ends")
 	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(map != MAP_FAILED && !mprotect(map + page, page, PROT_NONE));
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	fd = socket(vr_af(), SOCK_DGRAM, 0);
 	memcpy(map + page - 4, &ctx, 4);
 	CHECK(!setsockopt(fd, SOL_SOCKET, SO_VRCTX, map + page - 4, 4));
 	REFUSED(EFAULT, setsockopt(fd, SOL_SOCKET, SO_VRCTX,
@@ -181,13 +176,13 @@ TEST(bound, "a bound socket: EINVAL, and it stays")
 
 TEST(auto_bound, "a socket that was given a port by sendto: EINVAL")
 {
-	struct sockaddr_in sin = local(9);
+	struct sockaddr_storage to = vr_loopback(9);
 	int fd;
 
 	vr_setup(5, 6, 0);
 	fd = vr_socket(SOCK_DGRAM, 0, 5);
 	CHECK(fd >= 0);
-	EQ(sendto(fd, "x", 1, 0, (void *)&sin, sizeof(sin)), 1);
+	EQ(sendto(fd, "x", 1, 0, (void *)&to, sizeof(to)), 1);
 	REFUSED(EINVAL, vr_set(fd, 6));
 	EQ(vr_get(fd), 5);
 }

@@ -316,9 +316,36 @@ long long vr_get(int fd)
 	return len == sizeof(ctx) ? (long long)ctx : -1;
 }
 
+/* ---- families ---- */
+
+int vr_af(void)
+{
+	const char *env = getenv("VR_FAMILY");
+
+	return env && !strcmp(env, "6") ? AF_INET6 : AF_INET;
+}
+
+struct sockaddr_storage vr_loopback(int port)
+{
+	union {
+		struct sockaddr_storage ss;
+		struct sockaddr_in sin;
+		struct sockaddr_in6 sin6;
+	} u = { .ss.ss_family = vr_af() };
+
+	if (u.ss.ss_family == AF_INET6) {
+		u.sin6.sin6_port = htons(port);
+		u.sin6.sin6_addr = in6addr_loopback;
+	} else {
+		u.sin.sin_port = htons(port);
+		u.sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	}
+	return u.ss;
+}
+
 int vr_socket(int type, int proto, uint32_t ctx)
 {
-	int fd = socket(AF_INET, type, proto);
+	int fd = socket(vr_af(), type, proto);
 
 	if (fd >= 0 && vr_set(fd, ctx)) {
 		int err = errno;

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <linux/vrctx.h>
@@ -95,7 +96,11 @@ long vr_self(void);
 /* SO_VRCTX; vr_get() returns -1 with errno, ANY as 0xffffffff */
 int vr_set(int fd, uint32_t ctx);
 long long vr_get(int fd);
-/* An AF_INET socket in a context, or -1 */
+/* AF_INET; AF_INET6 with VR_FAMILY=6, see vr_fam.py */
+int vr_af(void);
+/* 127.0.0.1 or ::1; all of it may be given to the kernel */
+struct sockaddr_storage vr_loopback(int port);
+/* A socket of the family in a context, or -1 */
 int vr_socket(int type, int proto, uint32_t ctx);
 /* 1, or 10 on a kernel that checks everything */
 int vr_slow(void);
