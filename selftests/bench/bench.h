@@ -10,9 +10,32 @@
 #include <linux/netlink.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <x86intrin.h>
 
-#define IP4(a, b, c, d)	((uint32_t)((a) << 24 | (b) << 16 | (c) << 8 | (d)))
+/* An address, as packets and netlink have it. */
+struct ipaddr {
+	uint8_t family;
+	uint8_t len;
+	uint8_t b[16];
+};
+
+static inline struct ipaddr ip4(uint8_t a, uint8_t b, uint8_t c, uint8_t d)
+{
+	return (struct ipaddr){ AF_INET, 4, { a, b, c, d } };
+}
+
+static inline struct ipaddr ip6(uint16_t net, uint8_t host)
+{
+	return (struct ipaddr){ AF_INET6, 16, { 0xfd, [6] = net >> 8, net,
+					    [15] = host } };
+}
+
+/* Of all networks in this topology. */
+static inline int prefix_len(int family)
+{
+	return family == AF_INET6 ? 64 : 24;
+}
 
 #define die(...)	bench_die(__FILE__, __LINE__, __VA_ARGS__)
 void bench_die(const char *file, int line, const char *fmt, ...)
@@ -74,15 +97,16 @@ void link_wait(const char *name);
 void link_master(const char *name, const char *master);
 void link_netns(const char *name, int ns);
 void link_mac(const char *name, uint8_t mac[6]);
-void addr_add(const char *name, uint32_t addr, int prefix);
-void neigh_add(const char *name, uint32_t addr, const uint8_t mac[6]);
-/* dev NULL: an unreachable route. */
-void route_add(uint32_t table, uint32_t dst, int prefix, uint32_t via,
-	       const char *dev);
+void addr_add(const char *name, struct ipaddr addr);
+void neigh_add(const char *name, struct ipaddr addr, const uint8_t mac[6]);
+/* A route to the network that addr is in. */
+void route_add(uint32_t table, struct ipaddr addr, const char *dev);
+/* A default route that says unreachable. */
+void route_add_none(uint32_t table, int family);
 void link_del(const char *name);
-void rule_iif(const char *dev, uint32_t table);
-void rule_mark(uint32_t mark, uint32_t table);
-void rule_mark_del(uint32_t mark, uint32_t table);
+void rule_iif(const char *dev, int family, uint32_t table);
+void rule_mark(uint32_t mark, int family, uint32_t table);
+void rule_mark_del(uint32_t mark, int family, uint32_t table);
 void ctx_new(uint32_t id);
 void ctx_del(uint32_t id);
 void ctx_move(const char *dev, uint32_t id);
@@ -108,20 +132,28 @@ struct topo {
 
 /*	a: eth0 10.1.0.2 ---- r0 10.1.0.1 :router: r1 10.2.0.1 ---- eth0 :b
  *
- * r0 and r1 are in a context, VRF, ... as the mode says; n others exist.
+ * r0 and r1 are in a context, VRF, ... as the mode says; n others exist.  In
+ * IPv6 the networks are fd00:0:0:1::/64 and fd00:0:0:2::/64.
  */
-#define A_ADDR		IP4(10, 1, 0, 2)
-#define R0_ADDR		IP4(10, 1, 0, 1)
-#define R1_ADDR		IP4(10, 2, 0, 1)
-#define B_ADDR		IP4(10, 2, 0, 2)
+static inline struct ipaddr on_net(int net, int host, int family)
+{
+	return family == AF_INET6 ? ip6(net, host) : ip4(10, net, 0, host);
+}
+
+#define A_ADDR(family)	on_net(1, 2, family)
+#define R0_ADDR(family)	on_net(1, 1, family)
+#define R1_ADDR(family)	on_net(2, 1, family)
+#define B_ADDR(family)	on_net(2, 2, family)
 
 extern struct topo topo;
 
 void topo_make(enum mode mode, int n);
+/* Give all of it IPv6, the n others too.  IPv4 figures come before that. */
+void topo_ipv6(void);
 int ns_new(void);
 void ns_enter(int ns);
 /* A socket of the router, in what the mode says. */
-int router_socket(int type);
+int router_socket(int family, int type);
 /* What the socket waits for is there at once, but for the odd time that the
  * kernel leaves it to a thread of its own; it never takes long.
  */
@@ -144,7 +176,9 @@ void one_socket(int fd, int i);	/* put a new socket there */
 void result(const char *name, double value, const char *unit);
 
 void fig_fwd4(void);
+void fig_fwd6(void);
 void fig_udp_rr(void);
+void fig_udp_rr6(void);
 void fig_tcp_crr(void);
 void fig_tcp_stream(void);
 void fig_create(void);

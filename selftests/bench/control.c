@@ -84,7 +84,7 @@ static void add_device(int i)
 	} else {
 		join(name);
 	}
-	addr_add(name, IP4(200, 0, i, 1), 24);
+	addr_add(name, ip4(200, 0, i, 1));
 	link_up(name, 1);
 }
 
@@ -120,7 +120,7 @@ void fig_flap(void)
 	ns_enter(topo.router);
 	link_dummy("flap");
 	join("flap");
-	addr_add("flap", IP4(201, 0, 0, 1), 24);
+	addr_add("flap", ip4(201, 0, 0, 1));
 	link_up("flap", 1);
 	for (i = 0; i < SAMPLES; i++) {
 		settle(1);

@@ -23,7 +23,7 @@
 
 static struct nl rt = { .fd = -1 };
 static struct nl ge = { .fd = -1 };
-static int family;
+static int ctx_family;
 
 void link_forget(void)
 {
@@ -177,81 +177,93 @@ void link_mac(const char *name, uint8_t mac[6])
 	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
 }
 
-void addr_add(const char *name, uint32_t addr, int prefix)
+void addr_add(const char *name, struct ipaddr addr)
 {
 	struct ifaddrmsg *ifa = start(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
 				      sizeof(*ifa));
 
-	ifa->ifa_family = AF_INET;
-	ifa->ifa_prefixlen = prefix;
+	ifa->ifa_family = addr.family;
+	ifa->ifa_prefixlen = prefix_len(addr.family);
+	/* Nobody asks whether it is taken: less noise. */
+	if (addr.family == AF_INET6)
+		ifa->ifa_flags = IFA_F_NODAD;
 	ifa->ifa_index = index_of(name);
-	nl_put_u32(&rt, IFA_LOCAL, htonl(addr));
-	nl_put_u32(&rt, IFA_ADDRESS, htonl(addr));
+	nl_put(&rt, IFA_LOCAL, addr.b, addr.len);
+	nl_put(&rt, IFA_ADDRESS, addr.b, addr.len);
 	nl_do(&rt, name);
 }
 
-void neigh_add(const char *name, uint32_t addr, const uint8_t mac[6])
+void neigh_add(const char *name, struct ipaddr addr, const uint8_t mac[6])
 {
 	struct ndmsg *ndm = start(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
 				  sizeof(*ndm));
 
-	ndm->ndm_family = AF_INET;
+	ndm->ndm_family = addr.family;
 	ndm->ndm_ifindex = index_of(name);
 	ndm->ndm_state = NUD_PERMANENT;
-	nl_put_u32(&rt, NDA_DST, htonl(addr));
+	nl_put(&rt, NDA_DST, addr.b, addr.len);
 	nl_put(&rt, NDA_LLADDR, mac, 6);
 	nl_do(&rt, name);
 }
 
-void route_add(uint32_t table, uint32_t dst, int prefix, uint32_t via,
-	       const char *dev)
+static struct rtmsg *new_route(uint32_t table, int family)
 {
 	struct rtmsg *rtm = start(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
 				  sizeof(*rtm));
 
-	rtm->rtm_family = AF_INET;
-	rtm->rtm_dst_len = prefix;
+	rtm->rtm_family = family;
 	rtm->rtm_table = RT_TABLE_UNSPEC;
 	rtm->rtm_protocol = RTPROT_STATIC;
-	rtm->rtm_type = dev ? RTN_UNICAST : RTN_UNREACHABLE;
-	if (dev && !via)
-		rtm->rtm_scope = RT_SCOPE_LINK;
-	if (prefix)
-		nl_put_u32(&rt, RTA_DST, htonl(dst));
 	nl_put_u32(&rt, RTA_TABLE, table);
-	if (via)
-		nl_put_u32(&rt, RTA_GATEWAY, htonl(via));
-	if (dev)
-		nl_put_u32(&rt, RTA_OIF, index_of(dev));
+	return rtm;
+}
+
+void route_add(uint32_t table, struct ipaddr addr, const char *dev)
+{
+	struct rtmsg *rtm = new_route(table, addr.family);
+
+	rtm->rtm_dst_len = prefix_len(addr.family);
+	rtm->rtm_type = RTN_UNICAST;
+	rtm->rtm_scope = RT_SCOPE_LINK;
+	memset(addr.b + rtm->rtm_dst_len / 8, 0,
+	       addr.len - rtm->rtm_dst_len / 8);
+	nl_put(&rt, RTA_DST, addr.b, addr.len);
+	nl_put_u32(&rt, RTA_OIF, index_of(dev));
 	nl_do(&rt, "route");
 }
 
-static void rule(int type, int flags, uint32_t table)
+void route_add_none(uint32_t table, int family)
+{
+	new_route(table, family)->rtm_type = RTN_UNREACHABLE;
+	nl_do(&rt, "route");
+}
+
+static void rule(int type, int flags, int family, uint32_t table)
 {
 	struct fib_rule_hdr *frh = start(type, flags, sizeof(*frh));
 
-	frh->family = AF_INET;
+	frh->family = family;
 	frh->action = FR_ACT_TO_TBL;
 	nl_put_u32(&rt, FRA_TABLE, table);
 }
 
-void rule_iif(const char *dev, uint32_t table)
+void rule_iif(const char *dev, int family, uint32_t table)
 {
-	rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table);
+	rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family, table);
 	nl_put_str(&rt, FRA_IIFNAME, dev);
 	nl_do(&rt, "rule");
 }
 
-void rule_mark(uint32_t mark, uint32_t table)
+void rule_mark(uint32_t mark, int family, uint32_t table)
 {
-	rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table);
+	rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family, table);
 	nl_put_u32(&rt, FRA_FWMARK, mark);
 	nl_do(&rt, "rule");
 }
 
-void rule_mark_del(uint32_t mark, uint32_t table)
+void rule_mark_del(uint32_t mark, int family, uint32_t table)
 {
-	rule(RTM_DELRULE, 0, table);
+	rule(RTM_DELRULE, 0, family, table);
 	nl_put_u32(&rt, FRA_FWMARK, mark);
 	nl_do(&rt, "rule");
 }
@@ -274,7 +286,7 @@ static void find_family(void)
 	     off += NLA_ALIGN(attr->nla_len)) {
 		attr = (void *)(ge.buf + off);
 		if (attr->nla_type == CTRL_ATTR_FAMILY_ID)
-			family = *(uint16_t *)((char *)attr + NLA_HDRLEN);
+			ctx_family = *(uint16_t *)((char *)attr + NLA_HDRLEN);
 	}
 }
 
@@ -284,7 +296,7 @@ static void ctx_start(int cmd)
 
 	if (ge.fd < 0)
 		find_family();
-	g = nl_start(&ge, family, 0, sizeof(*g));
+	g = nl_start(&ge, ctx_family, 0, sizeof(*g));
 	g->cmd = cmd;
 	g->version = VRCTX_FAMILY_VERSION;
 }

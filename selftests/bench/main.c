@@ -30,6 +30,8 @@ static const struct {
 	{ "udp_rr", fig_udp_rr },
 	{ "tcp_crr", fig_tcp_crr },
 	{ "tcp_stream", fig_tcp_stream },
+	{ "fwd6", fig_fwd6 },
+	{ "udp_rr6", fig_udp_rr6 },
 	{ "create", fig_create },
 	{ "if_add", fig_if_add },
 	{ "flap", fig_flap },

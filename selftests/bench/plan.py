@@ -4,7 +4,9 @@
 # Figures that one call of the guest program gives, and its name for them.
 GROUPS = {
     "fwd4": ("fwd4.insn_per_packet",),
+    "fwd6": ("fwd6.insn_per_packet",),
     "udp_rr": ("udp_rr.insn",),
+    "udp_rr6": ("udp_rr6.insn",),
     "tcp_crr": ("tcp_crr.insn",),
     "tcp_stream": ("tcp_stream.insn_per_kb",),
     "create": ("create.insn", "delete.insn", "create.bytes"),
@@ -14,7 +16,9 @@ GROUPS = {
 }
 TITLES = {
     "fwd4.insn_per_packet": "forward one IPv4 packet",
+    "fwd6.insn_per_packet": "forward one IPv6 packet",
     "udp_rr.insn": "UDP request and answer",
+    "udp_rr6.insn": "UDP request and answer over IPv6",
     "tcp_crr.insn": "TCP connect, a byte each way, close",
     "tcp_stream.insn_per_kb": "TCP stream, per kilobyte",
     "create.insn": "create one",
@@ -26,13 +30,15 @@ TITLES = {
     "listen_all.bytes": "memory of that, per socket",
 }
 MODES = ("plain-unpatched", "plain", "ctx", "vrf", "netns", "rule")
-DATA = ("fwd4", "udp_rr", "tcp_crr", "tcp_stream")
+# IPv6 last: the others are measured without IPv6 addresses.
+DATA = ("fwd4", "udp_rr", "tcp_crr", "tcp_stream", "fwd6", "udp_rr6")
 CONTROL = ("flap", "if_add", "create")
 
 
 def quick():
     """Jobs as (mode, n, groups)."""
-    return [(mode, 0, ("fwd4", "udp_rr")) for mode in MODES[:5]]
+    return [(mode, 0, ("fwd4", "udp_rr", "fwd6", "udp_rr6"))
+            for mode in MODES[:5]]
 
 
 def full():
@@ -52,12 +58,10 @@ def full():
 
 
 # (figure, mode, compared with, at most this much more, in percent), n = 0.
-BARS = (
-    ("fwd4.insn_per_packet", "plain", "plain-unpatched", 0.5),
-    ("fwd4.insn_per_packet", "ctx", "plain", 2.0),
-    ("udp_rr.insn", "plain", "plain-unpatched", 0.5),
-    ("udp_rr.insn", "ctx", "plain", 2.0),
-)
+BARS = tuple((figure, *bar) for figure in (
+    "fwd4.insn_per_packet", "fwd6.insn_per_packet",
+    "udp_rr.insn", "udp_rr6.insn",
+) for bar in (("plain", "plain-unpatched", 0.5), ("ctx", "plain", 2.0)))
 # Two runs of the same guest may differ by this much, in percent; more where
 # work that the kernel puts off is in the figure, or what a page holds.
 REPEAT = {"delete.insn": 5, "create.bytes": 2, "listen_all.bytes": 2}

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ static int listener(int port)
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
 	};
-	int fd = router_socket(SOCK_STREAM), one = 1;
+	int fd = router_socket(AF_INET, SOCK_STREAM), one = 1;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    bind(fd, (struct sockaddr *)&sin, sizeof(sin)) || listen(fd, 128))
@@ -39,9 +40,10 @@ static void open_pair(int lfd, int port, int *client, int *server)
 	struct sockaddr_in sin = {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(R0_ADDR),
 	};
+	const struct ipaddr addr = R0_ADDR(AF_INET);
 
+	memcpy(&sin.sin_addr, addr.b, addr.len);
 	*client = socket(AF_INET, SOCK_STREAM, 0);
 	if (*client < 0 ||
 	    connect(*client, (struct sockaddr *)&sin, sizeof(sin)))

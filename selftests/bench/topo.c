@@ -45,13 +45,13 @@ void ns_enter(int ns)
 	link_forget();
 }
 
-int router_socket(int type)
+int router_socket(int family, int type)
 {
 	uint32_t id = CTX_ID;
 	int fd;
 
 	ns_enter(topo.router);
-	fd = socket(AF_INET, type, 0);
+	fd = socket(family, type, 0);
 	if (fd < 0)
 		die("socket");
 	if (topo.mode == CTX &&
@@ -65,11 +65,12 @@ int router_socket(int type)
 }
 
 /* Overlapping addresses, where that is possible. */
-static uint32_t other_addr(int i)
+static struct ipaddr other_addr(int i, int family)
 {
-	if (topo.mode == PLAIN || topo.mode == RULE)
-		return IP4(11 + i / 65536, i / 256 % 256, i % 256, 1);
-	return R0_ADDR;
+	if (topo.mode != PLAIN && topo.mode != RULE)
+		return R0_ADDR(family);
+	return family == AF_INET6 ? ip6(3 + i, 1) :
+		ip4(11 + i / 65536, i / 256 % 256, i % 256, 1);
 }
 
 void patience(int fd)
@@ -98,7 +99,15 @@ void one_create(int i)
 	else if (topo.mode == VRF)
 		link_vrf(vrf, VRF_TABLE + 1 + i);
 	else if (topo.mode == RULE)
-		rule_mark(CTX_OTHER + i, VRF_TABLE + 1 + i);
+		rule_mark(CTX_OTHER + i, AF_INET, VRF_TABLE + 1 + i);
+}
+
+static void one_route(int i, int family)
+{
+	if (topo.mode == CTX)
+		route_add_none(TABLE_BASE + CTX_OTHER + i, family);
+	else if (topo.mode == VRF || topo.mode == RULE)
+		route_add_none(VRF_TABLE + 1 + i, family);
 }
 
 void one_use(int i)
@@ -108,12 +117,9 @@ void one_use(int i)
 	vrf_name(vrf, i);
 	if (topo.mode == NETNS)
 		link_up("lo", 1);
-	else if (topo.mode == CTX)
-		route_add(TABLE_BASE + CTX_OTHER + i, 0, 0, 0, NULL);
 	else if (topo.mode == VRF)
 		link_up(vrf, 1);
-	if (topo.mode == VRF || topo.mode == RULE)
-		route_add(VRF_TABLE + 1 + i, 0, 0, 0, NULL);
+	one_route(i, AF_INET);
 }
 
 void one_leave(void)
@@ -134,7 +140,7 @@ void one_delete(int i)
 	else if (topo.mode == VRF)
 		link_del(vrf);
 	else if (topo.mode == RULE)
-		rule_mark_del(CTX_OTHER + i, VRF_TABLE + 1 + i);
+		rule_mark_del(CTX_OTHER + i, AF_INET, VRF_TABLE + 1 + i);
 }
 
 void one_socket(int fd, int i)
@@ -172,7 +178,7 @@ static void other_add(int i)
 			ctx_move(name, CTX_OTHER + i);
 		else if (topo.mode == VRF)
 			link_master(name, vrf);
-		addr_add(name, other_addr(i), 24);
+		addr_add(name, other_addr(i, AF_INET));
 		link_up(name, 1);
 	}
 	one_leave();
@@ -185,15 +191,15 @@ void join(const char *dev)
 	else if (topo.mode == VRF)
 		link_master(dev, VRF_DEV);
 	else if (topo.mode == RULE)
-		rule_iif(dev, VRF_TABLE);
+		rule_iif(dev, AF_INET, VRF_TABLE);
 }
 
-static void host(int ns, uint32_t router_addr, const uint8_t router_mac[6],
-		 uint32_t addr, uint8_t mac[6])
+static void host(int ns, struct ipaddr router_addr, const uint8_t router_mac[6],
+		 struct ipaddr addr, uint8_t mac[6])
 {
 	ns_enter(ns);
 	link_mac("eth0", mac);
-	addr_add("eth0", addr, 24);
+	addr_add("eth0", addr);
 	link_up("eth0", 1);
 	link_wait("eth0");
 	neigh_add("eth0", router_addr, router_mac);
@@ -225,22 +231,95 @@ void topo_make(enum mode mode, int n)
 	link_mac("r1", topo.r1_mac);
 	join("r0");
 	join("r1");
-	addr_add("r0", R0_ADDR, 24);
-	addr_add("r1", R1_ADDR, 24);
+	addr_add("r0", R0_ADDR(AF_INET));
+	addr_add("r1", R1_ADDR(AF_INET));
 	link_up("r0", 1);
 	link_up("r1", 1);
 	if (mode == RULE) {
-		route_add(VRF_TABLE, R0_ADDR & ~0xffu, 24, 0, "r0");
-		route_add(VRF_TABLE, R1_ADDR & ~0xffu, 24, 0, "r1");
+		route_add(VRF_TABLE, R0_ADDR(AF_INET), "r0");
+		route_add(VRF_TABLE, R1_ADDR(AF_INET), "r1");
 	}
-	host(topo.a, R0_ADDR, topo.r0_mac, A_ADDR, a_mac);
-	host(topo.b, R1_ADDR, topo.r1_mac, B_ADDR, b_mac);
+	host(topo.a, R0_ADDR(AF_INET), topo.r0_mac, A_ADDR(AF_INET), a_mac);
+	host(topo.b, R1_ADDR(AF_INET), topo.r1_mac, B_ADDR(AF_INET), b_mac);
 	link_wait("r0");
 	link_wait("r1");
-	neigh_add("r0", A_ADDR, a_mac);
+	neigh_add("r0", A_ADDR(AF_INET), a_mac);
 	/* What is forwarded ends at b's door. */
-	neigh_add("r1", B_ADDR, wrong_mac);
+	neigh_add("r1", B_ADDR(AF_INET), wrong_mac);
 
 	for (i = 0; i < n; i++)
 		other_add(i);
+}
+
+/* -- IPv6 ------------------------------------------------------------------ */
+
+static void host6(int ns, struct ipaddr router_addr,
+		  const uint8_t router_mac[6], struct ipaddr addr,
+		  uint8_t mac[6])
+{
+	ns_enter(ns);
+	link_mac("eth0", mac);
+	/* Looks for no router: there would be no end to that. */
+	write_file("/proc/sys/net/ipv6/conf/eth0/accept_ra", "0");
+	addr_add("eth0", addr);
+	neigh_add("eth0", router_addr, router_mac);
+	ns_enter(topo.router);
+}
+
+static void other_add6(int i)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "d%d", i);
+	one_enter(i);
+	if (topo.mode == RULE)
+		rule_mark(CTX_OTHER + i, AF_INET6, VRF_TABLE + 1 + i);
+	one_route(i, AF_INET6);
+	if (topo.n <= DEVICES_MAX)
+		addr_add(name, other_addr(i, AF_INET6));
+	one_leave();
+}
+
+/* Until all is said and done about link-local addresses and multicast groups,
+ * and forgotten: whom that was sent to is in the table of neighbours, which all
+ * namespaces share, and would be kept there for as long as there are few.
+ */
+static void quiet6(void)
+{
+	int init = open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (init < 0)
+		die("/proc/1/ns/net");
+	ns_enter(init);
+	write_file("/proc/sys/net/ipv6/neigh/default/gc_thresh1", "0");
+	ns_enter(topo.router);
+	close(init);
+	settle(300);
+}
+
+void topo_ipv6(void)
+{
+	uint8_t a_mac[6], b_mac[6];
+	static int done;
+	int i;
+
+	if (done++)
+		return;
+	ns_enter(topo.router);
+	write_file("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+	addr_add("r0", R0_ADDR(AF_INET6));
+	addr_add("r1", R1_ADDR(AF_INET6));
+	if (topo.mode == RULE) {
+		rule_iif("r0", AF_INET6, VRF_TABLE);
+		rule_iif("r1", AF_INET6, VRF_TABLE);
+		route_add(VRF_TABLE, R0_ADDR(AF_INET6), "r0");
+		route_add(VRF_TABLE, R1_ADDR(AF_INET6), "r1");
+	}
+	host6(topo.a, R0_ADDR(AF_INET6), topo.r0_mac, A_ADDR(AF_INET6), a_mac);
+	host6(topo.b, R1_ADDR(AF_INET6), topo.r1_mac, B_ADDR(AF_INET6), b_mac);
+	neigh_add("r0", A_ADDR(AF_INET6), a_mac);
+	neigh_add("r1", B_ADDR(AF_INET6), wrong_mac);
+	for (i = 0; i < topo.n; i++)
+		other_add6(i);
+	quiet6();
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* udp_rr.c - udp_rr.insn: a byte to a UDP server and one back.
+/* udp_rr.c - udp_rr.insn, udp_rr6.insn: a byte to a UDP server and one back.
  *
  * One thread plays both: the four system calls and two crossings of the veth
  * pair run one after the other without idling.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,35 +17,60 @@
 #define WARM	8
 #define SAMPLES	300
 
+union sock_addr {
+	struct sockaddr sa;
+	struct sockaddr_in sin;
+	struct sockaddr_in6 sin6;
+};
+
+/* Returns its length. */
+static socklen_t make_addr(union sock_addr *addr, int family,
+			   const struct ipaddr *ip)
+{
+	memset(addr, 0, sizeof(*addr));
+	addr->sa.sa_family = family;
+	if (family == AF_INET6) {
+		addr->sin6.sin6_port = htons(PORT);
+		if (ip)
+			memcpy(&addr->sin6.sin6_addr, ip->b, ip->len);
+		return sizeof(addr->sin6);
+	}
+	addr->sin.sin_port = htons(PORT);
+	if (ip)
+		memcpy(&addr->sin.sin_addr, ip->b, ip->len);
+	return sizeof(addr->sin);
+}
+
 static void round_trip(int client, int server)
 {
-	struct sockaddr_in from;
+	union sock_addr from;
 	socklen_t len = sizeof(from);
 	char c = 'x';
 
 	if (send(client, &c, 1, 0) != 1 ||
-	    recvfrom(server, &c, 1, 0,
-		     (struct sockaddr *)&from, &len) != 1 ||
-	    sendto(server, &c, 1, 0, (struct sockaddr *)&from, len) != 1 ||
+	    recvfrom(server, &c, 1, 0, &from.sa, &len) != 1 ||
+	    sendto(server, &c, 1, 0, &from.sa, len) != 1 ||
 	    recv(client, &c, 1, 0) != 1)
 		die("UDP round trip");
 }
 
-void fig_udp_rr(void)
+static void udp_rr(int family, const char *name)
 {
+	const struct ipaddr r0 = R0_ADDR(family);
 	static uint64_t sample[SAMPLES];
-	struct sockaddr_in sin = { .sin_family = AF_INET };
 	int client, server, i, j;
+	union sock_addr addr;
+	socklen_t len;
 	uint64_t t;
 
-	server = router_socket(SOCK_DGRAM);
-	sin.sin_port = htons(PORT);
-	if (bind(server, (struct sockaddr *)&sin, sizeof(sin)))
+	server = router_socket(family, SOCK_DGRAM);
+	len = make_addr(&addr, family, NULL);
+	if (bind(server, &addr.sa, len))
 		die("bind");
 	ns_enter(topo.a);
-	client = socket(AF_INET, SOCK_DGRAM, 0);
-	sin.sin_addr.s_addr = htonl(R0_ADDR);
-	if (client < 0 || connect(client, (struct sockaddr *)&sin, sizeof(sin)))
+	client = socket(family, SOCK_DGRAM, 0);
+	len = make_addr(&addr, family, &r0);
+	if (client < 0 || connect(client, &addr.sa, len))
 		die("connect");
 
 	patience(client);
@@ -60,5 +86,16 @@ void fig_udp_rr(void)
 	}
 	close(client);
 	close(server);
-	result("udp_rr.insn", median(sample, SAMPLES) / BATCH, "insn");
+	result(name, median(sample, SAMPLES) / BATCH, "insn");
+}
+
+void fig_udp_rr(void)
+{
+	udp_rr(AF_INET, "udp_rr.insn");
+}
+
+void fig_udp_rr6(void)
+{
+	topo_ipv6();
+	udp_rr(AF_INET6, "udp_rr6.insn");
 }

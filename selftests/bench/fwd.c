@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fwd4.c - fwd4.insn_per_packet: what the router does to forward a packet.
+/* fwd.c - fwd4.insn_per_packet, fwd6.insn_per_packet: what the router does to
+ * forward a packet.
  *
  * Host a sends with a packet socket that goes straight to the device, so the
  * whole way runs inside sendmmsg().  The same packets with a destination MAC
@@ -13,6 +14,7 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -24,12 +26,13 @@
 #define WARM	8
 #define SAMPLES	400
 
+#define DATA	18
+
 struct frame {
+	size_t len;
 	struct ethhdr eth;
-	struct iphdr ip;
-	struct udphdr udp;
-	uint8_t data[18];
-} __attribute__((packed));
+	uint8_t rest[sizeof(struct ip6_hdr) + sizeof(struct udphdr) + DATA];
+};
 
 static uint16_t ip_sum(const void *hdr)
 {
@@ -45,24 +48,60 @@ static uint16_t ip_sum(const void *hdr)
 	return ~(sum + (sum >> 16));
 }
 
-static void make_frame(struct frame *f, const uint8_t src[6],
+/* Returns the header's length. */
+static size_t make_ip4(uint8_t *to, size_t payload)
+{
+	const struct ipaddr src = A_ADDR(AF_INET), dst = B_ADDR(AF_INET);
+	struct iphdr ip = {
+		.version = 4,
+		.ihl = sizeof(ip) / 4,
+		.ttl = 64,
+		.protocol = IPPROTO_UDP,
+		.tot_len = htons(sizeof(ip) + payload),
+	};
+
+	memcpy(&ip.saddr, src.b, src.len);
+	memcpy(&ip.daddr, dst.b, dst.len);
+	ip.check = ip_sum(&ip);
+	memcpy(to, &ip, sizeof(ip));
+	return sizeof(ip);
+}
+
+static size_t make_ip6(uint8_t *to, size_t payload)
+{
+	const struct ipaddr src = A_ADDR(AF_INET6), dst = B_ADDR(AF_INET6);
+	struct ip6_hdr ip = {
+		.ip6_flow = htonl(6u << 28),
+		.ip6_plen = htons(payload),
+		.ip6_nxt = IPPROTO_UDP,
+		.ip6_hlim = 64,
+	};
+
+	memcpy(&ip.ip6_src, src.b, src.len);
+	memcpy(&ip.ip6_dst, dst.b, dst.len);
+	memcpy(to, &ip, sizeof(ip));
+	return sizeof(ip);
+}
+
+static void make_frame(struct frame *f, int family, const uint8_t src[6],
 		       const uint8_t dst[6])
 {
+	/* Nobody looks at the checksum. */
+	struct udphdr udp = {
+		.source = htons(4242),
+		.dest = htons(4242),
+		.len = htons(sizeof(udp) + DATA),
+	};
+	size_t header;
+
 	memset(f, 0, sizeof(*f));
 	memcpy(f->eth.h_source, src, 6);
 	memcpy(f->eth.h_dest, dst, 6);
-	f->eth.h_proto = htons(ETH_P_IP);
-	f->ip.version = 4;
-	f->ip.ihl = 5;
-	f->ip.ttl = 64;
-	f->ip.protocol = IPPROTO_UDP;
-	f->ip.tot_len = htons(sizeof(*f) - sizeof(f->eth));
-	f->ip.saddr = htonl(A_ADDR);
-	f->ip.daddr = htonl(B_ADDR);
-	f->ip.check = ip_sum(&f->ip);
-	f->udp.source = htons(4242);
-	f->udp.dest = htons(4242);
-	f->udp.len = htons(sizeof(f->udp) + sizeof(f->data));
+	f->eth.h_proto = htons(family == AF_INET6 ? ETH_P_IPV6 : ETH_P_IP);
+	header = (family == AF_INET6 ? make_ip6 : make_ip4)
+		(f->rest, sizeof(udp) + DATA);
+	memcpy(f->rest + header, &udp, sizeof(udp));
+	f->len = sizeof(f->eth) + header + sizeof(udp) + DATA;
 }
 
 static int packet_socket(void)
@@ -83,7 +122,7 @@ static int packet_socket(void)
 static double send_all(int fd, struct frame *f)
 {
 	static uint64_t sample[SAMPLES];
-	struct iovec iov = { .iov_base = f, .iov_len = sizeof(*f) };
+	struct iovec iov = { .iov_base = &f->eth, .iov_len = f->len };
 	struct mmsghdr msg[BATCH] = { 0 };
 	uint64_t t;
 	int i;
@@ -113,7 +152,7 @@ static uint64_t arrived_at_b(void)
 	return rx;
 }
 
-void fig_fwd4(void)
+static void fwd(int family, const char *name)
 {
 	static const uint8_t wrong[6] = { 2, 0, 0, 0, 0, 0x98 };
 	const uint64_t all = (WARM + SAMPLES) * BATCH;
@@ -127,10 +166,10 @@ void fig_fwd4(void)
 	link_mac("eth0", mac);
 	fd = packet_socket();
 	before = arrived_at_b();
-	make_frame(&f, mac, wrong);
+	make_frame(&f, family, mac, wrong);
 	make = send_all(fd, &f);
 	between = arrived_at_b();
-	make_frame(&f, mac, topo.r0_mac);
+	make_frame(&f, family, mac, topo.r0_mac);
 	forward = send_all(fd, &f);
 	after = arrived_at_b();
 	close(fd);
@@ -138,5 +177,16 @@ void fig_fwd4(void)
 	if (between - before > 20 || after - between < all)
 		die("%lu dropped at the router went on, %lu of %lu forwarded",
 		    between - before, after - between, all);
-	result("fwd4.insn_per_packet", (forward - make) / BATCH, "insn");
+	result(name, (forward - make) / BATCH, "insn");
+}
+
+void fig_fwd4(void)
+{
+	fwd(AF_INET, "fwd4.insn_per_packet");
+}
+
+void fig_fwd6(void)
+{
+	topo_ipv6();
+	fwd(AF_INET6, "fwd6.insn_per_packet");
 }
