@@ -23,24 +23,40 @@ import threading
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 OUT = TOP + "/build/regress"
-# One guest each: the sets take about the same time.
+# One guest each, two at a time: the sets take about the same time.
 SETS = (
     ("fib_tests.sh", "reuseport_bpf", "reuseport_bpf_cpu",
      "reuseport_bpf_numa", "reuseport_dualstack"),
     ("rtnetlink.sh", "icmp_redirect.sh", "fib_rule_tests.sh", "udpgso.sh",
      "ip_defrag.sh", "reuseport_addr_any.sh"),
+    ("fib_nexthops.sh", "arp_ndisc_evict_nocarrier.sh",
+     "arp_ndisc_untracked_subnets.sh", "ndisc_unsolicited_na_test.sh",
+     "fib-onlink-tests.sh", "ip6_gre_headroom.sh"),
+    ("pmtu.sh", "fib_nexthop_multiprefix.sh", "fib_nexthop_nongw.sh",
+     "icmp.sh", "ipv6_flowlabel.sh", "cmsg_ipv6.sh", "cmsg_so_mark.sh",
+     "bind_wildcard", "bind_timewait", "ip_local_port_range.sh",
+     "reuseaddr_conflict", "reuseaddr_ports_exhausted.sh",
+     "sk_bind_sendto_listen", "sk_connect_zero_addr", "sk_so_peek_off"),
 )
 TESTS = tuple(t for s in SETS for t in s)
 ATTEMPTS = 3
+
+# Tests that say of each case what it is called and how it went.
+TAGGED = re.compile("arp_ndisc_u|bind_|fib|icmp_|ip6_|ip_local|ndisc|pmtu|"
+                    "reuseaddr_p|rtnetlink")
 
 # What differs from run to run and is no result.
 NOISE = ((re.compile(r"\x1b\[[0-9;]*m"), ""),
          (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UUID"),
          (re.compile(r"^seed = \d+$"), ""),
          (re.compile(r"/tmp/[\w./-]+"), "TMP"),
-         (re.compile(r"line \d+: +\d+ "), ""))
+         (re.compile(r"line \d+: +\d+ "), ""),
+         (re.compile(r"^recv with label \d\d+$"), "recv with some label"),
+         # What grep -c of arp_ndisc_untracked_subnets.sh leaves on the line.
+         (re.compile(r"^\d+\s+TEST:"), "TEST:"))
 CASE = (re.compile(r"^TEST: (?P<name>.*\S)\s+\[\s*(?P<result>\w+)\s*\]$"),
         re.compile(r"^(?P<result>PASS|FAIL|SKIP):? (?P<name>.+)$"),
+        re.compile(r"^(?P<result>(not )?ok) \d+ (?P<name>.+)$"),
         re.compile(r"^(?P<name>exit) (?P<result>\d+)$"))
 
 
@@ -97,8 +113,7 @@ def guest(kernel, flavour, tests):
     for test in tests:
         with open(f"{out}/{test}.log", encoding="utf-8",
                   errors="replace") as f:
-            result[test] = cases(f.read(), re.match(
-                "fib|icmp|rtnetlink", test))
+            result[test] = cases(f.read(), TAGGED.match(test))
     return result
 
 
@@ -192,7 +207,8 @@ def main():
         diff = differences(old.seen[test], new.seen[test])
         total = len(new.seen[test]) - 1
         not_ok = sum(1 for name, r in old.seen[test].items()
-                     if set(r) & {"FAIL", "SKIP"} or name.startswith("SKIP"))
+                     if set(r) & {"FAIL", "SKIP", "not ok"}
+                     or name.startswith("SKIP"))
         print(f"{'not ok' if diff else 'ok'} - {test} ({total} cases, "
               f"{not_ok} of them fail or skip on the unpatched kernel too)")
         for name in diff:
