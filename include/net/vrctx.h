@@ -42,6 +42,8 @@ struct file;
 struct fib_result;
 struct flowi4;
 struct fib_table;
+struct fib6_table;
+struct inet_peer_base;
 
 /* skc_vrctx of a VRCTX_ANY socket; chosen so that its L3 domain is INT_MIN */
 #define SK_VRCTX_ANY	0x80000000U
@@ -170,7 +172,8 @@ enum vrctx_drop_reason {
 
 /* At the exit of the stack to a socket */
 #define vrctx_assert_rcv(sk, skb)					\
-	VRCTX_ASSERT((sk)->sk_family != AF_INET ||			\
+	VRCTX_ASSERT(((sk)->sk_family != AF_INET &&			\
+		      (sk)->sk_family != AF_INET6) ||			\
 		     (sk)->sk_vrctx == SK_VRCTX_ANY ||			\
 		     (sk)->sk_vrctx == (skb)->vrctx)
 
@@ -241,6 +244,34 @@ void vrctx_fib_exit(struct net *net);
 /* lo came up: 127.0.0.0/8 of every active context. RTNL. */
 void vrctx_fib_lo_up(struct net *net);
 
+/* ---- IPv6 FIB (fib6.c) ---- */
+
+#if IS_ENABLED(CONFIG_IPV6)
+/* Data path: the table of the context with the L3 domain @dom, NULL if it does
+ * not exist or nobody was ever in it. That of a deleted context is empty. RCU.
+ */
+struct fib6_table *vrctx_fib6_rcu(const struct net *net, int dom);
+/* The table of the context @tb_id stands for, NULL if it has none. RCU or RTNL;
+ * after that the caller has to have a route, a device or a socket of it.
+ */
+struct fib6_table *vrctx_fib6_table(const struct net *net, u32 tb_id);
+/* Next context table after context *@ctx (start with 0), sets *@ctx; RCU */
+struct fib6_table *vrctx_fib6_next(const struct net *net, u32 *ctx);
+/* User space is about to add a route to table @tb_id: set it up if it is that
+ * of a context. RTNL.
+ */
+int vrctx_fib6_prepare(struct net *net, u32 tb_id,
+		       struct netlink_ext_ack *extack);
+/* IPv6 peers as seen from an L3 domain, NULL if it has none. RCU. */
+struct inet_peer_base *vrctx_peers6_rcu(const struct net *net, int dom);
+/* Namespace exit: no more routes in any context */
+void vrctx_fib6_exit(struct net *net);
+/* lo has got its address: ::1 in every active context. RTNL. */
+void vrctx_fib6_lo_up(struct net *net);
+#else
+static inline void vrctx_fib6_lo_up(struct net *net) { }
+#endif
+
 /* ---- sockets (sock.c) ---- */
 
 /* May current, or the kernel (@kern) on its behalf, create such a socket while
@@ -304,12 +335,16 @@ int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen);
 int vrctx_sk_get(const struct sock *sk, int *val);
 /* SO_BINDTODEVICE and SO_BINDTOIFINDEX: may @sk be bound to @ifindex? */
 int vrctx_sk_bind_dev_check(const struct sock *sk, int ifindex);
+/* May @sk name the device @ifindex otherwise? Yes if there is no such device. */
+bool __vrctx_sk_ifindex_ok(const struct sock *sk, int ifindex);
+#define vrctx_sk_ifindex_ok(sk, ifindex)				\
+	(!vrctx_active() || !(ifindex) || __vrctx_sk_ifindex_ok(sk, ifindex))
 /* SCM_VRCTX on sendmsg: 0 if @sk may say that, or -errno */
 int vrctx_sk_cmsg(const struct sock *sk, const struct cmsghdr *cmsg);
-/* L3 domain that SCM_VRCTX names on a VRCTX_ANY socket; @msg is checked. 0, or
- * -EDESTADDRREQ if there is none.
+/* L3 domain that SCM_VRCTX names on a VRCTX_ANY socket. 0 or -errno,
+ * -EDESTADDRREQ if it does not name any.
  */
-int vrctx_sk_any_dest(struct msghdr *msg, int *l3dom);
+int vrctx_sk_any_dest(const struct sock *sk, struct msghdr *msg, int *l3dom);
 /* Per-context secret for SYN cookies and sequence numbers; 0 in context 0 */
 u32 __vrctx_salt(const struct net *net, u32 ctx);
 static inline u32 vrctx_salt(const struct net *net, u32 ctx)
@@ -480,6 +515,26 @@ static inline bool vrctx_fib_note_local(struct net *net,
 static inline void vrctx_fib_exit(struct net *net) { }
 static inline void vrctx_fib_lo_up(struct net *net) { }
 
+static inline struct fib6_table *vrctx_fib6_rcu(const struct net *net, int dom)
+{
+	return NULL;
+}
+
+static inline struct fib6_table *vrctx_fib6_next(const struct net *net,
+						 u32 *ctx)
+{
+	return NULL;
+}
+
+static inline int vrctx_fib6_prepare(struct net *net, u32 tb_id,
+				     struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+static inline void vrctx_fib6_exit(struct net *net) { }
+static inline void vrctx_fib6_lo_up(struct net *net) { }
+
 #define vrctx_sock_create_check(net, family, type, protocol, kern)	0
 #define vrctx_sk_init(sk, kern)		do { } while (0)
 static inline void vrctx_sock_hold(struct net *net, u32 ctx) { }
@@ -495,6 +550,7 @@ static inline void vrctx_count_no_route(const struct sk_buff *skb) { }
 #define vrctx_sk_uncount(sk)		do { } while (0)
 #define vrctx_sk_put(sk)		do { } while (0)
 #define vrctx_sk_bind_dev_check(sk, ifindex)	0
+#define vrctx_sk_ifindex_ok(sk, ifindex)	true
 #define vrctx_task_fork(parent, child)	do { } while (0)
 #define vrctx_task_leave(tsk, net)	do { } while (0)
 #define vrctx_dev_init(dev)		do { } while (0)

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 using wire::attr;
 using wire::Bytes;
@@ -326,8 +327,62 @@ Bytes FakeKernel::task(std::uint32_t pid) const {
     return attr(VRCTX_A_CTX_PID, u32(pid)) + identity(tasks.at(pid));
 }
 
+FakeKernel::Datagrams FakeKernel::list_addresses(const Request &request) const {
+    Datagrams answer;
+    for (const FakeDevice &device : devices)
+        for (const FakeAddress &address : device.addresses) {
+            ifaddrmsg fixed{};
+            fixed.ifa_family = AF_INET6;
+            fixed.ifa_prefixlen = 64;
+            fixed.ifa_flags = static_cast<std::uint8_t>(address.flags);
+            fixed.ifa_index = static_cast<std::uint32_t>(device.ifindex);
+            Bytes body(sizeof(fixed));
+            std::memcpy(body.data(), &fixed, sizeof(fixed));
+            Bytes host(16);
+            host[0] = std::byte{0xfd};
+            host[15] = std::byte{address.host};
+            answer.push_back(wire::message(
+                RTM_NEWADDR, NLM_F_MULTI, request.sequence,
+                body + attr(IFA_ADDRESS, host) +
+                    attr(IFA_FLAGS, u32(address.flags)) +
+                    attr(IFA_PROTO, wire::raw({address.proto}))));
+        }
+    answer.push_back(wire::done(request.sequence, NLM_F_MULTI));
+    return answer;
+}
+
+void FakeKernel::add_address(const Request &request) {
+    ifaddrmsg info{};
+    std::memcpy(&info, request.fixed.data(), sizeof(info));
+    auto host = static_cast<std::uint8_t>(request.attrs.at(IFA_ADDRESS)[15]);
+
+    for (FakeDevice &device : devices) {
+        if (device.ifindex != static_cast<int>(info.ifa_index))
+            continue;
+        for (const FakeAddress &address : device.addresses)
+            if (address.host == host)
+                throw Refusal{EEXIST, ""};
+        for (const FakeAddress &address : lost)
+            if (address.host == host && address.refused)
+                throw Refusal{EADDRNOTAVAIL, ""};
+        device.addresses.push_back({host});
+        log.push_back("address " + device.name + " " + std::to_string(host));
+    }
+}
+
 FakeKernel::Datagrams FakeKernel::route(const Bytes &datagram) {
     Request request = wire::parse(datagram, sizeof(ifinfomsg));
+    if (request.type == RTM_GETADDR)
+        return list_addresses(request);
+    if (request.type == RTM_NEWADDR) {
+        request = wire::parse(datagram, sizeof(ifaddrmsg));
+        try {
+            add_address(request);
+        } catch (const Refusal &refusal) {
+            return {wire::ack(request.sequence, -refusal.code, refusal.why)};
+        }
+        return {wire::ack(request.sequence, 0)};
+    }
     ifinfomsg info{};
     std::memcpy(&info, request.fixed.data(), sizeof(info));
 
@@ -350,6 +405,8 @@ FakeKernel::Datagrams FakeKernel::route(const Bytes &datagram) {
         for (FakeDevice &device : devices)
             if (device.ifindex == info.ifi_index && info.ifi_change == IFF_UP) {
                 device.up = up;
+                if (!up)
+                    lost = std::exchange(device.addresses, {});
                 log.push_back((up ? "up " : "down ") + device.name);
             }
         return {wire::ack(request.sequence, 0)};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// The kernel side of the family "vrctx" and of the two rtnetlink requests
-// libvr makes, in this process.
+// The kernel side of the family "vrctx" and of the rtnetlink requests libvr
+// makes, in this process.
 
 #pragma once
 
@@ -22,6 +22,14 @@ struct FakeContext {
     std::uint64_t packets = 0;  // counters are this and the next four
 };
 
+// fd00::host
+struct FakeAddress {
+    std::uint8_t host = 0;
+    std::uint32_t flags = 0x80;  // IFA_F_PERMANENT
+    std::uint8_t proto = 0;      // IFAPROT_*
+    bool refused = false;        // cannot be added
+};
+
 struct FakeDevice {
     int ifindex = 0;
     std::string name;
@@ -30,6 +38,7 @@ struct FakeDevice {
     bool supported = true;
     bool master = false;   // EBUSY, up or down
     bool handler = false;  // the same, and rtnetlink does not tell
+    std::vector<FakeAddress> addresses{};  // IPv6; going down loses them
 };
 
 // Purpose: state and rules of the kernel; tests set the state, make requests,
@@ -54,6 +63,7 @@ class FakeKernel {
     std::size_t per_datagram = 2;  // messages of a dump
     std::map<std::uint32_t, FakeContext> contexts;
     std::vector<FakeDevice> devices;
+    std::vector<FakeAddress> lost;  // what going down took
     std::map<std::uint32_t, std::uint32_t> tasks;  // pid, context
     std::set<std::uint32_t> carried;  // numbers of deleted contexts in use
     std::vector<std::string> log;     // state changes in their order
@@ -66,6 +76,8 @@ class FakeKernel {
     using Context = std::map<std::uint32_t, FakeContext>::iterator;
 
     Datagrams control(const wire::Request &request);
+    Datagrams list_addresses(const wire::Request &request) const;
+    void add_address(const wire::Request &request);
     Datagrams run(const wire::Request &request);
     Datagrams dump(const wire::Request &request,
                    const std::vector<wire::Bytes> &items);

@@ -43,6 +43,29 @@ void up_device(void **) {
            "down eth1, move eth1 0, up eth1");
 }
 
+// Going down costs a device its IPv6 addresses. What somebody gave it comes
+// back; what the kernel makes by itself it makes again.
+void addresses_come_back(void **) {
+    fixture->device("eth1").addresses = {
+        {1},
+        {2, 0x80, 3},  // IFAPROT_KERNEL_LL
+        {3, 0, 2},     // IFAPROT_KERNEL_RA
+        {4, 0x01, 0},  // IFA_F_TEMPORARY
+        {5, 0x80, 17}};
+    fixture->device("eth0").addresses = {{6}};
+    expect(vrctl_run("link", "set", "eth1", "red"),
+           "eth1: taken down, moved to context red, brought up\n", "",
+           "down eth1, move eth1 5, up eth1, address eth1 1, address eth1 5");
+}
+
+void an_address_is_lost(void **) {
+    fixture->device("eth1").addresses = {{1, 0x80, 0, true}, {2}};
+    expect(vrctl_run("link", "set", "eth1", "red"),
+           "eth1: taken down, moved to context red, brought up\n",
+           "vrctl: restore an IPv6 address: Cannot assign requested address\n",
+           "down eth1, move eth1 5, up eth1, address eth1 2");
+}
+
 // Nothing to do is not a reason to take a device down.
 void up_device_is_there_already(void **) {
     expect(vrctl_run("link", "set", "eth1", "0"), "", "", "");
@@ -130,6 +153,8 @@ int main() {
     const CMUnitTest tests[] = {
         test(down_device),
         test(up_device),
+        test(addresses_come_back),
+        test(an_address_is_lost),
         test(up_device_is_there_already),
         test(up_device_is_left_alone),
         test(up_device_with_master),

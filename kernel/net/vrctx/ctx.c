@@ -376,22 +376,30 @@ int vrctx_activate(struct vrctx *ctx)
 		return -ENOMEM;
 
 	err = vrctx_fib_add(ctx);
-	if (err) {
-		free_percpu(stats);
-		return err;
-	}
+	if (err)
+		goto err_stats;
+	err = vrctx_fib6_add(ctx);
+	if (err)
+		goto err_fib;
 
 	/* pairs with the address dependency in vrctx_stats() */
 	smp_store_release(&ctx->stats, stats);
 	xa_set_mark(&ctx->net->vrctx.xa, ctx->id, VRCTX_ACTIVE);
 
 	return 0;
+
+err_fib:
+	vrctx_fib_del(ctx);
+err_stats:
+	free_percpu(stats);
+	return err;
 }
 
 static void vrctx_free_rcu(struct rcu_head *head)
 {
 	struct vrctx *ctx = container_of(head, struct vrctx, rcu);
 
+	vrctx_fib6_free(ctx);
 	free_percpu(ctx->stats);
 	kfree(rcu_dereference_raw(ctx->name));
 	kfree(ctx);
@@ -476,6 +484,7 @@ bool vrctx_kill(struct vrctx *ctx)
 
 	if (ctx->stats) {
 		vrctx_fib_del(ctx);
+		vrctx_fib6_del(ctx);
 		return true;
 	}
 

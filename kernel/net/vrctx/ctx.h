@@ -41,7 +41,8 @@
  * struct vrctx - a virtual-router context
  * @id: number in @net
  * @salt: secret; never the same for a number that is used again
- * @fib4: FIB table, NULL unless active and alive
+ * @fib4: IPv4 FIB table, NULL unless active and alive
+ * @fib6: IPv6 FIB table, NULL unless active; stays, empty, until it is freed
  * @stats: packet counters, NULL unless active
  * @net: namespace
  * @name: name or NULL, under RCU
@@ -58,6 +59,7 @@ struct vrctx {
 	u32				id;
 	u32				salt;
 	struct fib_table __rcu		*fib4;
+	struct fib6_table __rcu		*fib6;
 	struct vrctx_stats __percpu	*stats;
 	struct net			*net;
 	const char __rcu		*name;
@@ -149,6 +151,17 @@ void vrctx_read_stats(const struct vrctx *ctx, struct vrctx_stats *sum);
 /* fib.c */
 int vrctx_fib_add(struct vrctx *ctx);
 void vrctx_fib_del(struct vrctx *ctx);
+
+/* fib6.c */
+#if IS_ENABLED(CONFIG_IPV6)
+int vrctx_fib6_add(struct vrctx *ctx);
+void vrctx_fib6_del(struct vrctx *ctx);
+void vrctx_fib6_free(struct vrctx *ctx);
+#else
+static inline int vrctx_fib6_add(struct vrctx *ctx) { return 0; }
+static inline void vrctx_fib6_del(struct vrctx *ctx) { }
+static inline void vrctx_fib6_free(struct vrctx *ctx) { }
+#endif
 
 /* purge.c */
 void vrctx_purge(struct net *net, u32 id);

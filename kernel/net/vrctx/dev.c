@@ -6,6 +6,7 @@
 #include <linux/if_arp.h>
 #include <linux/inetdevice.h>
 #include <linux/netdevice.h>
+#include <net/addrconf.h>
 #include <net/arp.h>
 #include <net/dst.h>
 #include <net/ipv6_stubs.h>
@@ -237,6 +238,12 @@ static bool vrctx_dev_mc_forwarding(struct net_device *dev)
 {
 	const struct in_device *in_dev = __in_dev_get_rtnl(dev);
 
+#ifdef CONFIG_IPV6_MROUTE
+	const struct inet6_dev *in6_dev = __in6_dev_get(dev);
+
+	if (in6_dev && atomic_read(&in6_dev->cnf.mc_forwarding))
+		return true;
+#endif
 	return in_dev && IPV4_DEVCONF(in_dev->cnf, MC_FORWARDING);
 }
 

@@ -12,7 +12,9 @@
 #include <net/inet_timewait_sock.h>
 #include <net/inetpeer.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 #include <net/raw.h>
+#include <net/rawv6.h>
 #include <net/tcp.h>
 #include <net/udp.h>
 #include <net/udplite.h>
@@ -121,14 +123,15 @@ static void vrctx_purge_udp(struct udp_table *table, const struct net *net,
 	}
 }
 
-static void vrctx_purge_raw(const struct net *net, u32 id)
+static void vrctx_purge_raw(struct raw_hashinfo *hashinfo,
+			    const struct net *net, u32 id)
 {
 	struct sock *sk;
 	int i;
 
 	rcu_read_lock();
 	for (i = 0; i < RAW_HTABLE_SIZE; i++) {
-		sk_for_each_rcu(sk, &raw_v4_hashinfo.ht[i]) {
+		sk_for_each_rcu(sk, &hashinfo->ht[i]) {
 			if (vrctx_purge_match(sk, net, id))
 				vrctx_wake(sk);
 		}
@@ -137,7 +140,7 @@ static void vrctx_purge_raw(const struct net *net, u32 id)
 }
 
 /* Fragments of packets that will never be whole */
-static void vrctx_purge_frags(struct fqdir *fqdir, u32 id)
+static void vrctx_purge_frags(struct fqdir *fqdir, u32 id, bool ipv6)
 {
 	struct rhashtable_iter hti;
 	struct inet_frag_queue *fq;
@@ -155,7 +158,8 @@ static void vrctx_purge_frags(struct fqdir *fqdir, u32 id)
 				break;
 			continue;
 		}
-		if (fq->key.v4.vif != vrctx_l3dom(id))
+		if (ipv6 ? fq->key.v6.vrctx != id :
+			   fq->key.v4.vif != vrctx_l3dom(id))
 			continue;
 		spin_lock_bh(&fq->lock);
 		inet_frag_kill(fq, &refs);
@@ -177,7 +181,13 @@ void vrctx_purge(struct net *net, u32 id)
 {
 	const struct vrctx *ctx = vrctx_carried(net, id);
 
-	vrctx_purge_frags(net->ipv4.fqdir, id);
+	vrctx_purge_frags(net->ipv4.fqdir, id, false);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ipv6_mod_enabled()) {
+		vrctx_purge_frags(net->ipv6.fqdir, id, true);
+		ip6_fl_purge_vrctx(net, id);
+	}
+#endif
 	inetpeer_purge_vif(net->ipv4.peers, vrctx_l3dom(id));
 
 	/* The SYN that an ANY listener got before the context died is a request
@@ -191,5 +201,8 @@ void vrctx_purge(struct net *net, u32 id)
 	vrctx_purge_tcp(net, id);
 	vrctx_purge_udp(net->ipv4.udp_table, net, id);
 	vrctx_purge_udp(&udplite_table, net, id);
-	vrctx_purge_raw(net, id);
+	vrctx_purge_raw(&raw_v4_hashinfo, net, id);
+#if IS_ENABLED(CONFIG_IPV6)
+	vrctx_purge_raw(&raw_v6_hashinfo, net, id);
+#endif
 }

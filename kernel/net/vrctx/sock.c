@@ -12,6 +12,7 @@
 #include <linux/udp.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 #include <net/sock.h>
 
 #include "ctx.h"
@@ -37,12 +38,14 @@ static int vrctx_sock_family(int family, int type, int protocol)
 		     protocol == NETLINK_AUDIT;
 		break;
 	case AF_INET:
+	case AF_INET6:
 		if (type == SOCK_STREAM)
 			ok = !protocol || protocol == IPPROTO_TCP;
 		else if (type == SOCK_DGRAM)
 			ok = !protocol || protocol == IPPROTO_UDP ||
 			     protocol == IPPROTO_UDPLITE ||
-			     protocol == IPPROTO_ICMP;
+			     protocol == (family == AF_INET ? IPPROTO_ICMP :
+							      IPPROTO_ICMPV6);
 		else
 			ok = type == SOCK_RAW;
 		break;
@@ -74,7 +77,7 @@ int __vrctx_sock_create_check(struct net *net, int family, int type,
 		return vrctx_sock_kern(family, type);
 
 	err = vrctx_sock_family(family, type, protocol);
-	if (err || family != AF_INET)
+	if (err || (family != AF_INET && family != AF_INET6))
 		return err;
 
 	rcu_read_lock();
@@ -143,7 +146,7 @@ void __vrctx_sk_put(struct sock *sk)
 /* Does the socket's protocol do contexts, and @any serve all of them? */
 static bool vrctx_sk_supported(const struct sock *sk, bool any)
 {
-	if (sk->sk_family != AF_INET)
+	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
 		return false;
 
 	switch (sk->sk_type) {
@@ -152,7 +155,8 @@ static bool vrctx_sk_supported(const struct sock *sk, bool any)
 	case SOCK_DGRAM:
 		return sk->sk_protocol == IPPROTO_UDP ||
 		       (!any && (sk->sk_protocol == IPPROTO_UDPLITE ||
-				 sk->sk_protocol == IPPROTO_ICMP));
+				 sk->sk_protocol == IPPROTO_ICMP ||
+				 sk->sk_protocol == IPPROTO_ICMPV6));
 	case SOCK_RAW:
 		return !any;
 	default:
@@ -167,6 +171,21 @@ static bool vrctx_sk_router_alert(const struct sock *sk)
 {
 	const struct ip_ra_chain *ra;
 
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6) {
+		const struct ip6_ra_chain *ra6;
+
+		read_lock_bh(&ip6_ra_lock);
+		for (ra6 = ip6_ra_chain; ra6; ra6 = ra6->next) {
+			if (ra6->sk == sk)
+				break;
+		}
+		read_unlock_bh(&ip6_ra_lock);
+
+		return ra6;
+	}
+#endif
+
 	rcu_read_lock();
 	for (ra = rcu_dereference(sock_net(sk)->ipv4.ra_chain); ra;
 	     ra = rcu_dereference(ra->next)) {
@@ -177,6 +196,21 @@ static bool vrctx_sk_router_alert(const struct sock *sk)
 
 	return ra;
 }
+
+#if IS_ENABLED(CONFIG_IPV6)
+/* The same as below for what only an IPv6 socket has */
+static bool vrctx_sk_in_use6(const struct sock *sk)
+{
+	const struct ipv6_pinfo *np = inet6_sk(sk);
+
+	return !ipv6_addr_any(&sk->sk_v6_rcv_saddr) ||
+	       !ipv6_addr_any(&np->saddr) ||
+	       np->sticky_pktinfo.ipi6_ifindex ||
+	       READ_ONCE(np->mcast_oif) || READ_ONCE(np->ucast_oif) ||
+	       rcu_access_pointer(np->ipv6_mc_list) || np->ipv6_ac_list ||
+	       rcu_access_pointer(inet_sk(sk)->ipv6_fl_list);
+}
+#endif
 
 /* Has the socket something that belongs to the context it is in? */
 static int vrctx_sk_in_use(const struct sock *sk)
@@ -191,6 +225,10 @@ static int vrctx_sk_in_use(const struct sock *sk)
 	    inet->inet_rcv_saddr || inet->inet_saddr ||
 	    sk->sk_bound_dev_if || rcu_access_pointer(inet->mc_list))
 		return -EINVAL;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 && vrctx_sk_in_use6(sk))
+		return -EINVAL;
+#endif
 
 #ifdef CONFIG_XFRM
 	/* its own IPsec policies: there are none in a context */
@@ -296,22 +334,40 @@ int vrctx_sk_cmsg(const struct sock *sk, const struct cmsghdr *cmsg)
 	return err;
 }
 
-int vrctx_sk_any_dest(struct msghdr *msg, int *l3dom)
+int vrctx_sk_any_dest(const struct sock *sk, struct msghdr *msg, int *l3dom)
 {
 	struct cmsghdr *cmsg;
 	int err = -EDESTADDRREQ;
 
 	/* the last one counts, as with IP_PKTINFO */
 	for_each_cmsghdr(cmsg, msg) {
+		if (!CMSG_OK(msg, cmsg))
+			return -EINVAL;
 		if (cmsg->cmsg_level != SOL_SOCKET ||
 		    cmsg->cmsg_type != SCM_VRCTX)
 			continue;
+		err = vrctx_sk_cmsg(sk, cmsg);
+		if (err)
+			return err;
 		*l3dom = vrctx_l3dom(*(u32 *)CMSG_DATA(cmsg));
-		err = 0;
 	}
 
 	return err;
 }
+
+bool __vrctx_sk_ifindex_ok(const struct sock *sk, int ifindex)
+{
+	const struct net_device *dev;
+	bool ok;
+
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(sock_net(sk), ifindex);
+	ok = !dev || vrctx_sk_dev_ok(sk, dev);
+	rcu_read_unlock();
+
+	return ok;
+}
+EXPORT_SYMBOL_GPL(__vrctx_sk_ifindex_ok);
 
 int vrctx_sk_bind_dev_check(const struct sock *sk, int ifindex)
 {

@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 
+#include <algorithm>
 #include <string>
 
 namespace vr::netlink {
@@ -24,6 +25,14 @@ Message Message::generic(std::uint16_t family, std::uint8_t command) {
 
 void *Message::put_header(std::size_t size) {
     return mnl_nlmsg_put_extra_header(header(), size);
+}
+
+bool Message::put_body(std::span<const std::byte> body) {
+    if (body.size() > buffer_.size() - NLMSG_HDRLEN)
+        return false;
+    std::ranges::copy(body, buffer_.begin() + NLMSG_HDRLEN);
+    header()->nlmsg_len = NLMSG_LENGTH(body.size());
+    return true;
 }
 
 Message &Message::put_u32(std::uint16_t type, std::uint32_t value) {

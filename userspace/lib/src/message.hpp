@@ -25,6 +25,9 @@ class Message {
 
     // Fixed part of a classic family, zeroed; before any attribute.
     void *put_header(std::size_t size);
+    // All that follows the header, as another message had it; false if it does
+    // not fit.
+    bool put_body(std::span<const std::byte> body);
     Message &put_u32(std::uint16_t type, std::uint32_t value);
     Message &put_string(std::uint16_t type, std::string_view value);
     Message &put_flag(std::uint16_t type);

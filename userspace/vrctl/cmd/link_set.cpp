@@ -5,16 +5,34 @@
 #include <cerrno>
 
 #include "cmd/all.hpp"
+#include "vr/address.hpp"
 #include "vr/device.hpp"
 #include "vr/link.hpp"
 
 namespace vrctl::cmd {
 namespace {
 
-// Down, move, up; and up again whatever became of the move.
+// Those that are lost are told one by one; the device is up, the rest there.
+bool restore(const Env &env, vr::netlink::Socket &route,
+             const std::vector<vr::Address> &addresses) {
+    bool all = true;
+    for (const vr::Address &address : addresses) {
+        if (auto ok = vr::restore_address(route, address); !ok) {
+            env.fail(ok.error());
+            all = false;
+        }
+    }
+    return all;
+}
+
+// Down, move, up; and up again whatever became of the move. Going down costs
+// the device its IPv6 addresses, so they are put back.
 vr::Result<int> flap(const Env &env, vr::netlink::Socket &route,
                      const vr::Link &link, vr::Client &client,
                      const vr::Ref &ref) {
+    auto addresses = vr::static_addresses6(route, link.ifindex);
+    if (!addresses)
+        return addresses.error();
     if (auto down = vr::set_link_up(route, link, false); !down)
         return down.error();
     auto moved = vr::set_device(client, link.ifname, ref);
@@ -27,9 +45,10 @@ vr::Result<int> flap(const Env &env, vr::netlink::Socket &route,
         env.fail(moved.error());
     if (!up)
         return up.error();
+    bool whole = restore(env, route, *addresses);
     if (!moved)
         return moved.error();
-    return exit_ok;
+    return whole ? exit_ok : exit_refused;
 }
 
 vr::Result<int> run(const Env &env, const Args &args) {
