@@ -18,23 +18,27 @@ import threading
 HERE = os.path.dirname(os.path.realpath(__file__))
 WORK = "/run/vrctx-demo"
 PICTURE = """\
-                            this kernel
-                   +-----------------------------+
- alice  10.0.0.2 --| red0  10.0.0.1/24           |
-                   |           context "red"     |  nginx on 10.0.0.1:80
- carol  10.0.1.2 --| red1  10.0.1.1/24           |
-                   |- - - - - - - - - - - - - - -|
- bob    10.0.0.2 --| blue0 10.0.0.1/24           |
-                   |           context "blue"    |  nginx on 10.0.0.1:80
- dave   10.0.2.2 --| blue1 10.0.2.1/24           |
-                   +-----------------------------+
+                                this kernel
+                       +-----------------------------+
+ alice  10.0.0.2     --| red0  10.0.0.1/24           |
+        2001:db8::2    |       2001:db8::1/64        |
+                       |           context "red"     |  nginx on 10.0.0.1:80
+ carol  10.0.1.2     --| red1  10.0.1.1/24           |    [2001:db8::1]:80
+        2001:db8:1::2  |       2001:db8:1::1/64      |
+                       |- - - - - - - - - - - - - - -|
+ bob    10.0.0.2     --| blue0 10.0.0.1/24           |
+        2001:db8::2    |       2001:db8::1/64        |
+                       |           context "blue"    |  nginx on 10.0.0.1:80
+ dave   10.0.2.2     --| blue1 10.0.2.1/24           |    [2001:db8::1]:80
+        2001:db8:2::2  |       2001:db8:2::1/64      |
+                       +-----------------------------+
 """
-# The hosts outside: name, context, router's device, its address, their own.
+# The hosts outside: name, context, router's device, the two networks.
 HOSTS = (
-    ("alice", "red", "red0", "10.0.0.1", "10.0.0.2"),
-    ("carol", "red", "red1", "10.0.1.1", "10.0.1.2"),
-    ("bob", "blue", "blue0", "10.0.0.1", "10.0.0.2"),
-    ("dave", "blue", "blue1", "10.0.2.1", "10.0.2.2"),
+    ("alice", "red", "red0", "10.0.0.", "2001:db8::"),
+    ("carol", "red", "red1", "10.0.1.", "2001:db8:1::"),
+    ("bob", "blue", "blue0", "10.0.0.", "2001:db8::"),
+    ("dave", "blue", "blue1", "10.0.2.", "2001:db8:2::"),
 )
 NOBODY = "nobody"
 # Who asks, how they get there, whom they ask, who should answer.
@@ -53,6 +57,18 @@ EXPECTED = (
      "10.0.2.2:8080", NOBODY),
     ("bob, from blue to red", ("ip", "netns", "exec", "bob"),
      "10.0.1.2:8080", NOBODY),
+    ("alice", ("ip", "netns", "exec", "alice"), "[2001:db8::1]:80", "red"),
+    ("bob", ("ip", "netns", "exec", "bob"), "[2001:db8::1]:80", "blue"),
+    ("a program in red", ("vrctl", "exec", "red"), "[2001:db8::1]:80", "red"),
+    ("a program in blue", ("vrctl", "exec", "blue"), "[2001:db8::1]:80",
+     "blue"),
+    ("a program in context 0", (), "[2001:db8::1]:80", NOBODY),
+    ("carol, through red", ("ip", "netns", "exec", "carol"),
+     "[2001:db8::2]:8080", "alice"),
+    ("dave, through blue", ("ip", "netns", "exec", "dave"),
+     "[2001:db8::2]:8080", "bob"),
+    ("alice, from red to blue", ("ip", "netns", "exec", "alice"),
+     "[2001:db8:2::2]:8080", NOBODY),
 )
 
 
@@ -79,17 +95,21 @@ class Outside:
         self.sockets = {}
         self.here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 
-    def add(self, name, gateway, addr, device):
+    def add(self, name, device, net4, net6):
         run("ip", "netns", "add", name)
         run("ip", "link", "add", device, "type", "veth", "peer", "name",
             "eth0", "netns", name)
-        for cmd in (f"addr add {addr}/24 dev eth0", "link set eth0 up",
-                    "link set lo up", f"route add default via {gateway}"):
+        for cmd in ("link set eth0 up", "link set lo up",
+                    f"addr add {net4}2/24 dev eth0",
+                    f"addr add {net6}2/64 dev eth0 nodad",
+                    f"route add default via {net4}1",
+                    f"route add default via {net6}1"):
             run("ip", "-n", name, *cmd.split())
         with open(f"/run/netns/{name}", "rb") as ns:
             setns(ns.fileno())
             try:
-                listener = socket.create_server((addr, 8080))
+                listener = socket.create_server(
+                    ("::", 8080), family=socket.AF_INET6, dualstack_ipv6=True)
             finally:
                 setns(self.here)
         self.sockets[listener] = name
@@ -113,17 +133,18 @@ def build():
     print("Two contexts, four segments with a host on each:\n")
     print(PICTURE)
     outside = Outside()
-    for name, _, device, gateway, addr in HOSTS:
-        outside.add(name, gateway, addr, device)
+    for name, _, device, net4, net6 in HOSTS:
+        outside.add(name, device, net4, net6)
     threading.Thread(target=outside.serve, daemon=True).start()
 
-    step("sysctl -qw net.ipv4.ip_forward=1")
+    step("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
     for ctx in ("red", "blue"):
         step(f"vrctl add {ctx}")
-    for _, ctx, device, gateway, _ in HOSTS:
+    for _, ctx, device, net4, net6 in HOSTS:
         step(f"vrctl link set {device} {ctx}")
-        step(f"ip addr add {gateway}/24 dev {device}")
         step(f"ip link set {device} up")
+        step(f"ip addr add {net4}1/24 dev {device}")
+        step(f"ip addr add {net6}1/64 dev {device} nodad")
     for ctx in ("red", "blue"):
         os.makedirs(f"{WORK}/{ctx}/html")
         with open(f"{WORK}/{ctx}/html/index.html", "w",
@@ -196,7 +217,7 @@ def main():
     for line in wrong:
         print(f"demo: WRONG: {line}")
     if not wrong:
-        print("One kernel, two independent hosts, the same address twice.")
+        print("One kernel, two independent hosts, the same addresses twice.")
     return 1 if wrong else 0
 
 

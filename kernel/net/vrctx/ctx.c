@@ -170,6 +170,13 @@ static void vrctx_map_set(struct net *net, u32 id, struct vrctx *ctx)
 		vrctx_map_grow(net, id);
 }
 
+/* Is there an ordinary FIB table with the number of that of context @id? */
+static bool vrctx_table_taken(struct net *net, u32 id)
+{
+	return fib_get_table(net, vrctx_table_id(id)) ||
+	       vrctx_fib6_taken(net, id);
+}
+
 /* Reserve @id, or the lowest free number if that is 0 */
 static int vrctx_reserve(struct net *net, u32 *id,
 			 struct netlink_ext_ack *extack)
@@ -190,7 +197,7 @@ static int vrctx_reserve(struct net *net, u32 *id,
 				       "Sockets or tasks of a deleted context still carry the number");
 			return -EAGAIN;
 		}
-		if (fib_get_table(net, vrctx_table_id(*id))) {
+		if (vrctx_table_taken(net, *id)) {
 			NL_SET_ERR_MSG(extack, "The context's FIB table exists as an ordinary one");
 			return -EBUSY;
 		}
@@ -204,7 +211,7 @@ static int vrctx_reserve(struct net *net, u32 *id,
 			NL_SET_ERR_MSG(extack, "No free number");
 			return err;
 		}
-		if (!fib_get_table(net, vrctx_table_id(*id)))
+		if (!vrctx_table_taken(net, *id))
 			return 0;
 		xa_release(xa, *id);
 		min = *id + 1;

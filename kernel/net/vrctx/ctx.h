@@ -157,10 +157,12 @@ void vrctx_fib_del(struct vrctx *ctx);
 int vrctx_fib6_add(struct vrctx *ctx);
 void vrctx_fib6_del(struct vrctx *ctx);
 void vrctx_fib6_free(struct vrctx *ctx);
+bool vrctx_fib6_taken(struct net *net, u32 id);
 #else
 static inline int vrctx_fib6_add(struct vrctx *ctx) { return 0; }
 static inline void vrctx_fib6_del(struct vrctx *ctx) { }
 static inline void vrctx_fib6_free(struct vrctx *ctx) { }
+static inline bool vrctx_fib6_taken(struct net *net, u32 id) { return false; }
 #endif
 
 /* purge.c */

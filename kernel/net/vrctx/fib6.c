@@ -81,6 +81,13 @@ struct inet_peer_base *vrctx_peers6_rcu(const struct net *net, int dom)
 	return tb ? &tb->tb6_peers : NULL;
 }
 
+/* Is there an ordinary table with the number of that of context @id? */
+bool vrctx_fib6_taken(struct net *net, u32 id)
+{
+	return ipv6_mod_enabled() &&
+	       fib6_get_table_0(net, vrctx_table_id(id));
+}
+
 /* ::1, as init_loopback() adds it for context 0 */
 static int vrctx_fib6_lo(struct vrctx *ctx, gfp_t gfp)
 {
