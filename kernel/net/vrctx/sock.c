@@ -5,6 +5,7 @@
 
 #include <linux/in.h>
 #include <linux/igmp.h>
+#include <linux/mroute6.h>
 #include <linux/netlink.h>
 #include <linux/nsproxy.h>
 #include <linux/sched/task.h>
@@ -208,7 +209,8 @@ static bool vrctx_sk_in_use6(const struct sock *sk)
 	       np->sticky_pktinfo.ipi6_ifindex ||
 	       READ_ONCE(np->mcast_oif) || READ_ONCE(np->ucast_oif) ||
 	       rcu_access_pointer(np->ipv6_mc_list) || np->ipv6_ac_list ||
-	       rcu_access_pointer(inet_sk(sk)->ipv6_fl_list);
+	       rcu_access_pointer(inet_sk(sk)->ipv6_fl_list) ||
+	       ip6mr_sk_used(sk);
 }
 #endif
 
