@@ -124,9 +124,9 @@ def get_ctx(one):
 
 
 def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
-         reuseport=False):
+         reuseport=False, family=AF):
     """A socket; ctx None leaves the context to the caller's own."""
-    new = socket.socket(AF, kind, proto)
+    new = socket.socket(family, kind, proto)
     try:
         new.settimeout(10)
         if ctx is not None:

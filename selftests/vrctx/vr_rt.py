@@ -17,12 +17,20 @@ RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWRULE, RTM_DELRULE = 32, 33
 RTM_NEWNEXTHOP, RTM_NEWLINKPROP = 104, 108
 IFF_UP = 1
-IFA_F_NODAD = 2
-NUD_PERMANENT, NUD_REACHABLE = 0x80, 0x02
+IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE = 2, 8, 0x40
+NUD_PERMANENT, NUD_REACHABLE, NUD_STALE = 0x80, 0x02, 0x04
 RT_TABLE_MAIN, RT_TABLE_LOCAL = 254, 255
 (RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_BLACKHOLE, RTN_UNREACHABLE,
  RTN_PROHIBIT) = (1, 2, 3, 6, 7, 8)
 SCOPE_GLOBAL, SCOPE_LINK, SCOPE_HOST = 0, 253, 254
+
+
+def gateway(via, family):
+    """RTA_GATEWAY, or RTA_VIA: one of the other family."""
+    other = family_of(via)
+    if other == family:
+        return attr(5, packed(via))
+    return attr(18, struct.pack("=H", other) + packed(via))
 
 
 class Rtnl(Netlink):
@@ -93,15 +101,17 @@ class Rtnl(Netlink):
 
     # ---- addresses ----
 
-    def addr(self, dev, cidr, cmd=RTM_NEWADDR, brd=None, scope=0):
+    def addr(self, dev, cidr, cmd=RTM_NEWADDR, brd=None, scope=0, dad=False):
+        """Add one that works at once, or (dad) that IPv6 looks at first."""
         local, plen = split_prefix(cidr)
         msg = struct.pack("=BBBBi", family_of(local), plen, IFA_F_NODAD if
-                          ":" in local else 0, scope, self.ifindex(dev))
+                          ":" in local and not dad else 0, scope,
+                          self.ifindex(dev))
         msg += attr(2, packed(local)) + attr(1, packed(local))
         msg += attr(4, packed(brd)) if brd else b""
         self.request(cmd, NLM_F_CREATE | NLM_F_EXCL
                      if cmd == RTM_NEWADDR else 0, msg)
-        if cmd == RTM_NEWADDR:
+        if cmd == RTM_NEWADDR and not dad:
             wait(lambda: self.settled(dev, local), f"{local} to be local")
 
     def addr_del(self, dev, cidr):
@@ -119,6 +129,17 @@ class Rtnl(Netlink):
             if ifi == idx and not addr.startswith("fe80:"):
                 out.append(f"{addr}/{plen}")
         return out
+
+    def addr_flags(self, dev, addr):
+        """IFA_F_* of an IPv6 address, None if there is no such one."""
+        idx = self.ifindex(dev)
+        msg = struct.pack("=BBBBi", socket.AF_INET6, 0, 0, 0, 0)
+        for body in self.request(RTM_GETADDR, NLM_F_DUMP, msg):
+            got = parse(body[8:])
+            if (struct.unpack_from("=i", body, 4)[0] == idx
+                    and got[1] == packed(addr)):
+                return struct.unpack("=I", got[8])[0]
+        return None
 
     def settled(self, dev, cidr):
         """Does the address work? IPv6 adds its local route in a worker."""
@@ -146,7 +167,7 @@ class Rtnl(Netlink):
                           4 if onlink else 0)
         msg += u32(15, table)
         msg += attr(1, packed(addr)) if plen else b""
-        msg += attr(5, packed(via)) if via else b""
+        msg += gateway(via, family_of(addr)) if via else b""
         msg += u32(4, self.ifindex(dev)) if dev else b""
         msg += attr(7, packed(src)) if src else b""
         msg += u32(6, metric) if metric else b""
