@@ -150,7 +150,7 @@ def test_sent(ctx):
         pkt = wire.expect(lambda p: p.proto == 17, "datagram")
         eq(struct.unpack_from("!I", pkt.raw)[0] & 0xfffff, label, "label")
         for n in set(ALL) - {ctx}:
-            with sock(UDP, n) as other:
+            with lease(n, next(LABELS)), sock(UDP, n) as other:
                 other.setsockopt(SOL, FLOWINFO_SEND, 1)
                 refused(E.EINVAL, f"lease of {ctx} in {n}", other.sendto,
                         b"x", dest)
