@@ -124,9 +124,11 @@ def get_ctx(one):
 
 
 def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
-         reuseport=False, family=AF):
-    """A socket; ctx None leaves the context to the caller's own."""
-    new = socket.socket(family, kind, proto)
+         reuseport=False, af=AF):
+    """A socket; ctx None leaves the context to the caller's own. With another
+    af than the variant's, addresses are taken as they are.
+    """
+    new = socket.socket(af, kind, proto)
     try:
         new.settimeout(10)
         if ctx is not None:
@@ -139,7 +141,7 @@ def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
             new.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
                            dev.encode())
         if bind:
-            new.bind((ip(bind[0]), *bind[1:]))
+            new.bind((ip(bind[0]) if af == AF else bind[0], *bind[1:]))
         if listen:
             new.listen(listen)
     except OSError:
@@ -148,12 +150,12 @@ def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
     return new
 
 
-def connect(addr, ctx=None, src=None, dev=None, kind=TCP, timeout=10):
+def connect(addr, ctx=None, src=None, dev=None, kind=TCP, timeout=10, af=AF):
     """A connected socket; addr and src are (address, port)."""
-    new = sock(kind, ctx, src, dev=dev, reuse=bool(src))
+    new = sock(kind, ctx, src, dev=dev, reuse=bool(src), af=af)
     new.settimeout(timeout)
     try:
-        new.connect((ip(addr[0]), *addr[1:]))
+        new.connect((ip(addr[0]) if af == AF else addr[0], *addr[1:]))
     except OSError:
         new.close()
         raise

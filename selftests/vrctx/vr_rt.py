@@ -114,13 +114,21 @@ class Rtnl(Netlink):
         if cmd == RTM_NEWADDR and not dad:
             wait(lambda: self.settled(dev, local), f"{local} to be local")
 
+    def addr4(self, dev, cidr):
+        """An IPv4 address in any variant: for sockets of both families."""
+        local, plen = cidr.split("/")
+        raw = socket.inet_aton(local)
+        self.request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, struct.pack(
+            "=BBBBi", socket.AF_INET, int(plen), 0, 0, self.ifindex(dev))
+            + attr(2, raw) + attr(1, raw))
+
     def addr_del(self, dev, cidr):
         self.addr(dev, cidr, RTM_DELADDR)
 
     def addrs(self, dev, family=AF):
         """All but the link-local ones."""
         idx = self.ifindex(dev)
-        msg = struct.pack("=BBBBi", family, 0, 0, 0, 0)
+        msg = struct.pack("=BBBBi", family, 0, 0, 0, idx)
         out = []
         for body in self.request(RTM_GETADDR, NLM_F_DUMP, msg):
             _, plen, _, _, ifi = struct.unpack_from("=BBBBi", body)
@@ -148,7 +156,7 @@ class Rtnl(Netlink):
             return True
         idx = struct.pack("=i", self.ifindex(dev))
         return any(key == (addr + "/128", RTN_LOCAL) and got.get(4) == idx
-                   for key, got in self.all_routes(0, socket.AF_INET6))
+                   for key, got in self.all_routes(0, socket.AF_INET6, dev))
 
     # ---- routes ----
 
@@ -185,10 +193,11 @@ class Rtnl(Netlink):
         kwargs.setdefault("kind", 0)
         self.request(RTM_DELROUTE, 0, self.route_msg(dst, **kwargs))
 
-    def all_routes(self, table, family=AF):
+    def all_routes(self, table, family=AF, dev=None):
         """((prefix, type), attributes) of a table, 0: of all tables."""
         msg = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 0, 0)
         msg += u32(15, table) if table else b""
+        msg += u32(4, self.ifindex(dev)) if dev else b""
         try:
             replies = self.request(RTM_GETROUTE, NLM_F_DUMP, msg)
         except OSError as err:
