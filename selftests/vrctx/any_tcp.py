@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """A VRCTX_ANY listener serves every context; accepted sockets have the SYN's.
 
 Guards the ANY look-up after the specific one, the context of requests and
 children, and the bind rules between ANY and specific sockets.
 """
 import errno as E
+import socket
+import struct
 
+from vr_fam import AF, ip, only
 from vr_net import (ANY, HIP, RIP, TCP, Lab, connect, get_ctx, pending, serve,
                     set_ctx, sock)
 from vr_pkt import ACK, RST, SYN, Peer, Wire
@@ -16,7 +20,8 @@ from vr_tap import eq, params, refused, run, wait
 LAB = Lab(1, 2, hosts=False)
 ALL = (0, 1, 2)
 W = {n: Wire(LAB, n) for n in ALL}
-WILD = ("0.0.0.0", 80)
+WILD = (ip("0.0.0.0"), 80)
+RESET = struct.pack("=ii", 1, 0)        # SO_LINGER: close() sends a RST
 
 
 def any_listener(port=80, **kwargs):
@@ -109,7 +114,7 @@ def test_connect():
     """an ANY socket cannot connect"""
     with sock(TCP, ANY) as one:
         refused(E.EINVAL, "connect", one.connect, (HIP, 80))
-        one.bind(("0.0.0.0", 0))
+        one.bind((WILD[0], 0))
         refused(E.EINVAL, "connect when bound", one.connect, (HIP, 80))
 
 
@@ -160,6 +165,65 @@ def test_loopback():
                 server = wait(lambda: pending(listen), "accept")
                 eq(get_ctx(server), ctx, "child")
                 server.close()
+
+
+@only(6)
+def test_dual_stack():
+    """IPv4 connections of every context at an ANY listener of both families"""
+    for ctx in ALL:
+        LAB.rt.addr4(f"w{ctx}", "10.0.0.1/24")
+        W[ctx].far.rt.addr4("eth0", "10.0.0.2/24")
+
+    def four(ctx, listen):
+        with W[ctx].far:
+            one = connect(("10.0.0.1", 80), src=("10.0.0.2", 4000),
+                          af=socket.AF_INET)
+        two = wait(lambda: pending(listen), f"connection from {ctx}")
+        eq(get_ctx(two), ctx, "context of the child")
+        eq(two.getpeername()[:2], ("::ffff:10.0.0.2", 4000)
+           if listen.family == socket.AF_INET6 else ("10.0.0.2", 4000), "peer")
+        return one, two
+
+    def shut(one, two):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        one.close()
+        two.close()
+
+    with any_listener() as listen:
+        pairs = [four(ctx, listen) for ctx in ALL]      # equal 4-tuples
+        for ctx, (one, two) in enumerate(pairs):
+            two.send(b"in %d" % ctx)
+            eq(one.recv(9), b"in %d" % ctx, "data")
+        for pair in pairs:
+            shut(*pair)
+        for af in (AF, socket.AF_INET):
+            own = sock(TCP, 1, ("0.0.0.0", 80), 16, af=af)
+            for ctx in ALL:             # one of the context goes first
+                shut(*four(ctx, own if ctx == 1 else listen))
+            eq((pending(own), pending(listen)), (None, None), "queues")
+            own.close()
+        refused(E.EADDRINUSE, "IPv4 ANY beside it", sock, TCP, ANY,
+                ("0.0.0.0", 80), af=socket.AF_INET)
+
+
+@only(6)
+def test_v6only():
+    """an ANY listener for IPv6 alone leaves IPv4 to others"""
+    with sock(TCP, ANY) as listen:
+        listen.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listen.bind(WILD)
+        listen.listen(4)
+        for ctx in ALL:
+            refused(E.ECONNREFUSED, f"IPv4 in {ctx}", connect,
+                    ("127.0.0.1", 80), ctx, af=socket.AF_INET)
+        with sock(TCP, ANY, ("0.0.0.0", 80), 4, af=socket.AF_INET) as four:
+            for ctx in ALL:
+                connect(("127.0.0.1", 80), ctx, af=socket.AF_INET).close()
+                connect(("127.0.0.1", 80), ctx).close()
+                for one in (four, listen):
+                    with pending(one) as child:
+                        eq(get_ctx(child), ctx, "context of the child")
+                    eq(pending(one), None, "second connection")
 
 
 def test_new_context():
