@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """A VRCTX_ANY UDP socket: SCM_VRCTX on every datagram, in and out.
 
 Guards the ANY look-up, the control message in both directions, and its
@@ -10,6 +11,7 @@ import socket
 import struct
 
 import vr_nl as nl
+from vr_fam import AF, ICMP, group_mac, ip, only, pick
 from vr_net import (ANY, HIP, RAW, RIP, UDP, Lab, cmsg_ctx, get_ctx, readable,
                     send_ctx, set_ctx, sock)
 from vr_pkt import BROADCAST, Wire
@@ -18,12 +20,12 @@ from vr_tap import check, eq, params, refused, run
 LAB = Lab(1, 2, hosts=False)
 ALL = (0, 1, 2)
 W = {n: Wire(LAB, n) for n in ALL}
-WILD = ("0.0.0.0", 53)
+WILD = (ip("0.0.0.0"), 53)
 
 
 def receive(one):
     data, anc, _, src = one.recvmsg(100, 100)
-    return data, cmsg_ctx(anc), src
+    return data, cmsg_ctx(anc), src[:2]
 
 
 def test_receive_and_answer():
@@ -113,16 +115,17 @@ def test_bad_cmsg():
 @params(*[(n,) for n in ALL])
 def test_specific_socket(ctx):
     """a socket of a context may only name its own:"""
-    for kind, proto in ((UDP, 0), (RAW, 200)):
+    # the "port" of a raw socket is the protocol in IPv6: none is always right
+    for kind, proto, port in ((UDP, 0, 9), (RAW, 200, 0)):
         with sock(kind, ctx, proto=proto) as one:
             for n in ALL:
                 if n == ctx:
-                    eq(send_ctx(one, b"own", (HIP, 9), n), 3, "own")
+                    eq(send_ctx(one, b"own", (HIP, port), n), 3, "own")
                 else:
                     refused(E.EINVAL, f"{kind}: {n}", send_ctx, one, b"x",
-                            (HIP, 9), n)
-            refused(E.EINVAL, "ANY", send_ctx, one, b"x", (HIP, 9), ANY)
-    got = [p.proto for p in W[ctx].sync() if p.proto != 1]
+                            (HIP, port), n)
+            refused(E.EINVAL, "ANY", send_ctx, one, b"x", (HIP, port), ANY)
+    got = [p.proto for p in W[ctx].sync() if p.proto != ICMP]
     eq(got, [17, 200], "packets")
     for n in set(ALL) - {ctx}:
         W[n].silent("another context")
@@ -140,7 +143,7 @@ def test_loopback():
     with sock(UDP, ANY, WILD) as one:
         for ctx in ALL:
             with sock(UDP, ctx, ("127.0.0.1", 0)) as peer:
-                peer.sendto(b"lo", ("127.0.0.1", 53))
+                peer.sendto(b"lo", (ip("127.0.0.1"), 53))
                 data, got, src = receive(one)
                 eq((data, got), (b"lo", ctx), "datagram")
                 send_ctx(one, b"back", src, ctx)
@@ -151,16 +154,65 @@ def test_loopback():
 
 
 def test_broadcast():
-    """a broadcast reaches ANY with its context"""
+    """a broadcast (IPv6: to all nodes) reaches ANY with its context"""
+    dst, mac = pick(("10.0.0.255", BROADCAST),
+                    ("ff02::1", group_mac("ff02::1")))
     with sock(UDP, ANY, WILD) as one:
         for ctx in ALL:
-            W[ctx].send_udp(68, 53, b"bc", dst="10.0.0.255", mac=BROADCAST)
+            W[ctx].send_udp(68, 53, b"bc", dst=dst, mac=mac)
             eq(receive(one)[:2], (b"bc", ctx), "datagram")
+
+
+@only(6)
+def test_dual_stack():
+    """IPv4 at an ANY socket of both families, and from it"""
+    for ctx in ALL:
+        LAB.rt.addr4(f"w{ctx}", "10.0.0.1/24")
+        W[ctx].far.rt.addr4("eth0", "10.0.0.2/24")
+    peers = {}
+    for ctx in ALL:
+        with W[ctx].far:
+            peers[ctx] = sock(UDP, None, ("10.0.0.2", 4000),
+                              af=socket.AF_INET)
+    mapped = ("::ffff:10.0.0.2", 4000)
+    with sock(UDP, ANY, WILD) as wild:
+        for ctx in ALL:
+            peers[ctx].sendto(b"to %d" % ctx, ("10.0.0.1", 53))
+            eq(receive(wild), (b"to %d" % ctx, ctx, mapped), "datagram")
+        for ctx in ALL:
+            eq(send_ctx(wild, b"from %d" % ctx, mapped, ctx), 6, "sent")
+        for ctx in ALL:
+            eq(peers[ctx].recvfrom(9), (b"from %d" % ctx, ("10.0.0.1", 53)),
+               "answer")
+            eq(readable(peers[ctx]), None, "a second answer")
+        refused(E.EDESTADDRREQ, "without context", wild.sendto, b"x", mapped)
+        for data in (b"\1", b"\1\0\0\0\0\0\0\0"):
+            refused(E.EINVAL, f"{len(data)} bytes", raw_cmsg, wild, data,
+                    mapped)
+        refused((E.ENOENT, E.ENETUNREACH), "no such context", send_ctx, wild,
+                b"x", mapped, 4242)
+        for af in (AF, socket.AF_INET):
+            own = sock(UDP, 1, ("0.0.0.0", 53), af=af)
+            for ctx in (1, 2):          # one of the context goes first
+                peers[ctx].sendto(b"again", ("10.0.0.1", 53))
+            eq(own.recv(9), b"again", "own socket")
+            eq(receive(wild), (b"again", 2, mapped), "ANY")
+            eq((readable(own), readable(wild)), (None, None), "more")
+            own.close()
+        refused(E.EADDRINUSE, "IPv4 ANY beside it", sock, UDP, ANY,
+                ("0.0.0.0", 53), af=socket.AF_INET)
+    with sock(UDP, 1) as one:           # one context: its own or none
+        refused(E.EINVAL, "foreign", send_ctx, one, b"x", mapped, 2)
+        eq(send_ctx(one, b"own", mapped, 1), 3, "own")
+    eq(peers[1].recv(9), b"own", "datagram")
+    for one in peers.values():
+        eq(readable(one), None, "refused datagram")
+        one.close()
 
 
 def test_only_tcp_udp():
     """ANY is for TCP and UDP"""
-    for kind, proto in ((RAW, 200), (RAW, 255), (UDP, 1)):
+    for kind, proto in ((RAW, 200), (RAW, 255), (UDP, ICMP)):
         with sock(kind, proto=proto) as one:
             refused(E.EOPNOTSUPP, f"type {kind} protocol {proto}", set_ctx,
                     one, ANY)
