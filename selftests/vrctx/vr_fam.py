@@ -105,6 +105,12 @@ def group_mac(group):
     return b"\1\0\x5e" + bytes([raw[1] & 127]) + raw[2:]
 
 
+def link_local(mac):
+    """The IPv6 address that a device with this MAC gives itself."""
+    host = bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]
+    return unpacked(b"\xfe\x80" + bytes(6) + host)
+
+
 def sockaddr(addr, port=0):
     """struct sockaddr_storage."""
     fmt = pick("=HH4s", "=HHI16s")
