@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """127.0.0.0/8 and a context's own addresses, on the one loopback device.
 
 Guards that packets on lo keep their sender's context (no retagging there),
-the 127/8 routes of each table and local delivery of own addresses.
+the 127/8 routes of each table and local delivery of own addresses; the same
+of ::1, and that IPv6 sockets get the IPv4 of their context.
 """
 import errno as E
+import socket
 
+from vr_fam import ip, only, pick
 from vr_nl import table_of
 from vr_net import (RIP, TCP, UDP, Lab, connect, enter, get_ctx, inside,
                     pending, readable, sock)
@@ -18,7 +22,8 @@ LAB.vr.new(3)                   # no device at all
 ALL = (0, 1, 2, 3)
 
 
-@params(("127.0.0.1", ALL), ("127.9.8.7", ALL), (RIP, (0, 1, 2)))
+@params(("127.0.0.1", ALL), *pick([("127.9.8.7", ALL)], []),
+        (RIP, (0, 1, 2)))
 def test_tcp(addr, contexts):
     """TCP services on one address and port:"""
     listen = {n: sock(TCP, n, (addr, 80), listen=4) for n in contexts}
@@ -44,7 +49,7 @@ def test_udp(addr, contexts):
     bound = {n: sock(UDP, n, (addr, 53)) for n in contexts}
     for n in contexts:
         with sock(UDP, n) as one:
-            one.sendto(b"to %d" % n, (addr, 53))
+            one.sendto(b"to %d" % n, (ip(addr), 53))
     for n in contexts:
         eq(bound[n].recv(100), b"to %d" % n, f"socket of {n}")
         eq(readable(bound[n]), None, "more")
@@ -94,17 +99,18 @@ def test_other_address():
             refused(E.ENETUNREACH, f"connect in {ctx}", connect,
                     ("10.2.2.2", 53), ctx, kind=UDP)
         with sock(UDP, 2) as one:
-            one.sendto(b"own", ("10.2.2.2", 53))
+            one.sendto(b"own", (ip("10.2.2.2"), 53))
         eq(bound.recv(9), b"own", "own context")
     RT.addr_del("v2", "10.2.2.2/32")
 
 
 def hears(ctx):
     """Does a datagram to 127.0.0.1 arrive in the context?"""
-    with sock(UDP, ctx, ("127.0.0.1", 53)) as bound:
+    # while lo is down, ::1 is no address to bind to
+    with sock(UDP, ctx, (pick("127.0.0.1", "::"), 53)) as bound:
         with sock(UDP, ctx) as one:
             try:
-                one.sendto(b"up", ("127.0.0.1", 53))
+                one.sendto(b"up", (ip("127.0.0.1"), 53))
             except OSError:
                 return False
         return readable(bound) == b"up"
@@ -117,8 +123,10 @@ def test_lo_down_up():
         eq(hears(ctx), False, f"{ctx} with lo down")
     LAB.vr.new(4)
     with inside(4):             # its routes are due when lo comes up
-        refused(E.ENETUNREACH, "new context with lo down", connect,
-                ("127.0.0.1", 53), kind=UDP)
+        # IPv6 may miss a source address before it misses the route
+        refused(pick(E.ENETUNREACH, (E.ENETUNREACH, E.EADDRNOTAVAIL)),
+                "new context with lo down", connect, ("127.0.0.1", 53),
+                kind=UDP)
     RT.link_set("lo", up=True)
     for ctx in (0, 1, 3, 4):
         eq(hears(ctx), True, f"{ctx} with lo up")
@@ -130,8 +138,65 @@ def test_routes():
     enter(3)
     enter(0)
     have = sorted(k[0] for k in RT.routes(table_of(3)))
-    eq([k for k in have if k in ("127.0.0.0/8", "127.0.0.1/32")],
-       ["127.0.0.0/8", "127.0.0.1/32"], f"routes {have}")
+    want = pick(["127.0.0.0/8", "127.0.0.1/32"], ["::1/128"])
+    eq([k for k in have if k in want], want, f"routes {have}")
+
+
+@only(6)
+def test_dual_stack():
+    """IPv6 sockets for both families get the IPv4 of their context"""
+    mapped, four = "::ffff:127.0.0.1", {"af": socket.AF_INET}
+    listen = {n: sock(TCP, n, ("::", 80), listen=4) for n in ALL}
+    bound = {n: sock(UDP, n, ("::", 53)) for n in ALL}
+    clients, servers = {}, {}
+    for n in ALL:               # an IPv4 peer, and one that writes it as IPv6
+        clients[n] = connect(("127.0.0.1", 80), n, src=("127.0.0.1", 4000),
+                             **four)
+        clients[n, 6] = connect((mapped, 80), n, src=(mapped, 4001))
+        for port in (4000, 4001):
+            one = servers[n, port] = wait(lambda n=n: pending(listen[n]),
+                                          "accept")
+            eq((get_ctx(one), one.getpeername()[:2]), (n, (mapped, port)),
+               "child")
+        with sock(UDP, n, ("127.0.0.1", 4000), **four) as udp:
+            udp.sendto(b"to %d" % n, ("127.0.0.1", 53))
+            data, src = bound[n].recvfrom(9)
+            eq((data, src[:2]), (b"to %d" % n, (mapped, 4000)), "datagram")
+            bound[n].sendto(b"back", src)
+            eq(udp.recv(9), b"back", "answer")
+    for n in ALL:
+        for num, port in ((n, 4000), ((n, 6), 4001)):
+            servers[n, port].send(b"from %d" % n)
+            eq(clients[num].recv(9), b"from %d" % n, f"client of {num}")
+        eq(pending(listen[n]), None, "second connection")
+        eq(readable(bound[n]), None, "second datagram")
+    # IPV6_ADDRFORM makes an IPv4 socket of it, in the same context
+    servers[2, 4000].setsockopt(socket.IPPROTO_IPV6, 1, socket.AF_INET)
+    eq(get_ctx(servers[2, 4000]), 2, "context of a turned socket")
+    servers[2, 4000].send(b"turned")
+    eq(clients[2].recv(9), b"turned", "data")
+    for num in (0, 1):          # nobody answers for the others
+        listen[num].close()
+        refused(E.ECONNREFUSED, f"closed in {num}", connect,
+                ("127.0.0.1", 80), num, **four)
+    for one in (*listen.values(), *bound.values(), *clients.values(),
+                *servers.values()):
+        one.close()
+
+
+@only(6)
+def test_mapped_foreign():
+    """an IPv4-mapped address of another context is no address here"""
+    RT.addr4("v2", "10.2.2.2/32")
+    foreign = "::ffff:10.2.2.2"
+    for kind in (TCP, UDP):
+        sock(kind, 2, (foreign, 53)).close()
+        for ctx in (0, 1, 3):
+            refused(E.EADDRNOTAVAIL, f"bind in {ctx}", sock, kind, ctx,
+                    (foreign, 53))
+    for ctx in (0, 1, 3):
+        refused(E.ENETUNREACH, f"connect in {ctx}", connect, (foreign, 53),
+                ctx, kind=UDP)
 
 
 def test_deleted():
