@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """TCP: what a host derives from addresses and ports tells nothing of another.
 
 Guards the salt of a context in initial sequence numbers and local ports, and
@@ -10,6 +11,7 @@ import socket
 import struct
 
 import vr_nl as nl
+from vr_fam import pick, unpacked
 from vr_net import HIP, RIP, TCP, Lab, pending, serve, sock
 from vr_pkt import ACK, FIN, RST, SYN, Peer, Wire
 from vr_rt import sysctl
@@ -79,7 +81,8 @@ def metrics():
     family, _ = gen.genl_family("tcp_metrics")
     out = gen.request(family, nl.NLM_F_DUMP, struct.pack("=BBH", 1, 1, 0))
     gen.close()
-    return [socket.inet_ntoa(nl.parse(body[4:])[1]) for body in out]
+    peers = (nl.parse(body[4:]).get(pick(1, 2)) for body in out)
+    return [unpacked(addr) for addr in peers if addr]
 
 
 def test_metrics():
