@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """Context 0 is the host as it always was, contexts or not.
 
 VRF devices, policy rules, SO_BINDTODEVICE and the sysctls that look across
@@ -9,6 +10,7 @@ then with contexts of the same addresses beside it.
 import errno as E
 import socket
 
+from vr_fam import ICMP, PORT_UNREACH, ip, only
 from vr_nl import TABLE_BASE, u32
 from vr_net import (HIP, RIP, TCP, UDP, Lab, connect, get_ctx, pending,
                     readable, sock)
@@ -17,6 +19,7 @@ from vr_rt import RTM_DELRULE, RTN_UNICAST, sysctl
 from vr_tap import Skip, check, eq, params, refused, run, wait
 
 LABS = {}
+FAR = ip("192.0.2.1")
 
 
 def lab(beside):
@@ -44,6 +47,7 @@ def test_vrf(beside):
     rt.link_set("red", up=True)
     wire = Wire(one, 0, dev="port")
     rt.link_set("port", master=rt.ifindex("red"))
+    wait(lambda: rt.running("port"), "port to run again")
     rt.neigh("port", HIP, b"\2\0\0\0\0\2")
     inner = sock(UDP, 0, (RIP, 53), dev="red", reuse=True)
     outer = sock(UDP, 0, ("0.0.0.0", 53), reuse=True)
@@ -58,14 +62,15 @@ def test_vrf(beside):
                 (HIP, 9))
     inner.close()
     wire.send_udp(4000, 53, b"none")
-    pkt = wire.expect(lambda p: p.proto == 1, "port unreachable")
-    eq((pkt.type, pkt.code), (3, 3), "udp_l3mdev_accept=0")
+    pkt = wire.expect(lambda p: p.proto == ICMP, "port unreachable")
+    eq(pkt.icmp, PORT_UNREACH, "udp_l3mdev_accept=0")
     sysctl("net.ipv4.udp_l3mdev_accept", 1)
     wire.send_udp(4000, 53, b"global")
     wire.sync()
     eq(readable(outer), b"global", "udp_l3mdev_accept=1")
     sysctl("net.ipv4.udp_l3mdev_accept", 0)
-    check(("10.0.0.0/24", RTN_UNICAST) in rt.routes(100), "table of the VRF")
+    check((ip("10.0.0.0/24"), RTN_UNICAST) in rt.routes(100),
+          "table of the VRF")
     outer.close()
     rt.link_del("port")
     rt.link_del("red")
@@ -100,10 +105,10 @@ def test_rules(beside):
     Wire(one, 0, dev="p0")
     one.rt.route("192.0.2.0/24", via=HIP, dev="p0", table=100)
     with sock(UDP, 0) as udp:
-        refused(E.ENETUNREACH, "no rule", udp.connect, ("192.0.2.1", 9))
+        refused(E.ENETUNREACH, "no rule", udp.connect, (FAR, 9))
     one.rt.rule(100, 50)
     with sock(UDP, 0) as udp:
-        udp.connect(("192.0.2.1", 9))
+        udp.connect((FAR, 9))
         eq(udp.getsockname()[0], RIP, "source")
     one.rt.rule(100, 50, RTM_DELRULE)
     one.rt.link_del("p0")
@@ -133,16 +138,17 @@ def test_tables(beside):
     for table in (1000, TABLE_BASE - 1, TABLE_BASE, TABLE_BASE + 0x1000000,
                   0xffffffff, TABLE_BASE + 4242):
         one.rt.route("192.0.2.0/24", via=HIP, dev="p0", table=table)
-        check(("192.0.2.0/24", RTN_UNICAST) in one.rt.routes(table),
+        check((ip("192.0.2.0/24"), RTN_UNICAST) in one.rt.routes(table),
               f"table {table:#x}")
         one.rt.rule(table, 60)
         with sock(UDP, 0) as udp:
-            udp.connect(("192.0.2.1", 9))
+            udp.connect((FAR, 9))
         one.rt.rule(table, 60, RTM_DELRULE)
         one.rt.route_del("192.0.2.0/24", table=table)
     one.rt.link_del("p0")
 
 
+@only(4)
 @params((False,), (True,))
 def test_ipv6(beside):
     """IPv6 of context 0, contexts beside:"""
