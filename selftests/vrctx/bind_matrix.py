@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """The same address, protocol and port, bound in context 0 and 100 others.
 
 All at once, each reached by its own peer only, through identical 4-tuples.
@@ -11,9 +12,12 @@ Guards the keys of inet_bind_bucket (bhash, bhash2), the TCP listener and
 established hashes, the two UDP hashes and the raw hash.
 """
 import errno as E
+import socket
+import struct
 
-from vr_net import (HIP, RAW, RIP, TCP, UDP, Lab, Netns, both_run, connect, pending,
-                    readable, serve, sock)
+from vr_fam import AF, RAW_HEAD, SOL, only, packed
+from vr_net import (HIP, HNET, RAW, RIP, TCP, UDP, Lab, Netns, both_run,
+                    connect, pending, readable, serve, sock)
 from vr_rt import sysctl
 from vr_tap import check, eq, params, refused, run, slow
 
@@ -23,7 +27,7 @@ LAB = Lab(*ALL, hosts=False)
 FAR = Netns()
 for n in ALL:
     LAB.link(n, f"v{n}", FAR, far=f"p{n}")
-    FAR.rt.addr(f"p{n}", HIP + "/24")
+    FAR.rt.addr(f"p{n}", HNET)
     FAR.rt.link_set(f"p{n}", up=True)
 for n in ALL:
     both_run(LAB.rt, f"v{n}", FAR.rt, f"p{n}")
@@ -54,7 +58,7 @@ def test_tcp(addr):
             clients.append(connect((RIP, 80), src=(HIP, 4000),
                                    dev=f"p{ctx}"))
         servers.append(listen[ctx].accept()[0])
-        eq(servers[ctx].getpeername(), (HIP, 4000), "peer name")
+        eq(servers[ctx].getpeername()[:2], (HIP, 4000), "peer name")
     check(not any(pending(one) for one in listen), "a second connection")
     for ctx in ALL:
         clients[ctx].send(b"to %d" % ctx)
@@ -80,7 +84,7 @@ def test_udp(addr):
         peers[ctx].sendto(b"to %d" % ctx, (RIP, 53))
     for ctx in ALL:
         data, src = bound[ctx].recvfrom(100)
-        eq((data, src), (b"to %d" % ctx, (HIP, 4000)), f"socket of {ctx}")
+        eq((data, src[:2]), (b"to %d" % ctx, (HIP, 4000)), f"socket of {ctx}")
         eq(readable(bound[ctx]), None, f"more for {ctx}")
         bound[ctx].sendto(b"from %d" % ctx, src)
     for ctx in ALL:
@@ -99,11 +103,12 @@ def test_raw(addr):
     for ctx in ALL:
         peers[ctx].sendto(b"to %d" % ctx, (RIP, 0))
     for ctx in ALL:
-        eq(bound[ctx].recv(100)[20:], b"to %d" % ctx, f"socket of {ctx}")
+        eq(bound[ctx].recv(100)[RAW_HEAD:], b"to %d" % ctx, f"socket of {ctx}")
         eq(readable(bound[ctx]), None, f"more for {ctx}")
         bound[ctx].sendto(b"from %d" % ctx, (HIP, 0))
     for ctx in ALL:
-        eq(peers[ctx].recv(100)[20:], b"from %d" % ctx, f"peer of {ctx}")
+        eq(peers[ctx].recv(100)[RAW_HEAD:], b"from %d" % ctx,
+           f"peer of {ctx}")
         eq(readable(peers[ctx]), None, f"more for the peer of {ctx}")
     close(bound, peers)
 
@@ -208,6 +213,99 @@ def test_connect_ports():
     finally:
         close(listen, used)
         sysctl("net.ipv4.ip_local_port_range", old)
+
+
+FOUR = {"af": socket.AF_INET}
+IPV6_FLOWLABEL_MGR, IPV6_FLOWINFO_SEND, FL_CREATE = 32, 33, 1
+
+
+def six_only(kind, ctx, port):
+    """A bound IPv6 socket that leaves IPv4 to others."""
+    new = sock(kind, ctx)
+    new.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    new.bind(("::", port))
+    return new
+
+
+@only(6)
+@params((TCP,), (UDP,))
+def test_both_families(kind):
+    """a socket of both families takes the port in its own context only:"""
+    used = []
+    for ctx, other in ((0, 1), (1, 0), (1, 2)):
+        own = sock(kind, ctx, ("::", 88))
+        for addr in ("0.0.0.0", "127.0.0.1"):
+            refused(E.EADDRINUSE, f"{addr} in {ctx}", sock, kind, ctx,
+                    (addr, 88), **FOUR)
+            sock(kind, other, (addr, 88), **FOUR).close()
+        refused(E.EADDRINUSE, f"mapped in {ctx}", sock, kind, ctx,
+                ("::ffff:127.0.0.1", 88))
+        sock(kind, other, ("::ffff:127.0.0.1", 88)).close()
+        own.close()
+        own = sock(kind, ctx, ("127.0.0.1", 88), **FOUR)
+        for addr in ("::", "::ffff:127.0.0.1"):
+            refused(E.EADDRINUSE, f"{addr} in {ctx}", sock, kind, ctx,
+                    (addr, 88))
+            sock(kind, other, (addr, 88)).close()
+        sock(kind, ctx, ("::1", 88)).close()
+        six_only(kind, ctx, 88).close()
+        own.close()
+    # side by side in one context if each has but one family
+    for ctx in (0, 1, 2):
+        used.append(sock(kind, ctx, ("0.0.0.0", 88), **FOUR))
+        used.append(six_only(kind, ctx, 88))
+        for af in (AF, socket.AF_INET):
+            refused(E.EADDRINUSE, f"again in {ctx}", sock, kind, ctx,
+                    ("0.0.0.0", 88), af=af)
+    close(used)
+
+
+@only(6)
+def test_link_local():
+    """one link-local address on a device of each context"""
+    used = []
+    for ctx in (1, 2):
+        LAB.rt.addr(f"v{ctx}", "fe80::5/64")
+    for kind in (TCP, UDP):
+        for ctx, other in ((1, 2), (2, 1)):
+            scope = [LAB.rt.ifindex(f"v{n}") for n in (ctx, other)]
+            used.append(sock(kind, ctx, ("fe80::5", 88, 0, scope[0])))
+            refused(E.EADDRINUSE, f"again in {ctx}", sock, kind, ctx,
+                    ("fe80::5", 88, 0, scope[0]))
+            refused(E.ENODEV, "with the other's device", sock, kind, ctx,
+                    ("fe80::5", 89, 0, scope[1]))
+            refused(E.EADDRNOTAVAIL, "from context 3", sock, kind, 3,
+                    ("fe80::5", 88, 0, LAB.rt.ifindex("v3")))
+    close(used)
+    for ctx in (1, 2):
+        LAB.rt.addr_del(f"v{ctx}", "fe80::5/64")
+
+
+def lease(one, label, flags):
+    """Ask for a flow label to HIP for this socket alone."""
+    # struct in6_flowlabel_req: destination, label, action, share (FL_S_EXCL),
+    # flags, expires, linger
+    one.setsockopt(SOL, IPV6_FLOWLABEL_MGR, struct.pack(
+        "=16sIBBHHHI", packed(HIP), socket.htonl(label), 0, 1, flags, 0, 0, 0))
+
+
+@only(6)
+def test_flow_label():
+    """one exclusive flow label in each context"""
+    used = []
+    for ctx in (0, 1, 2):
+        used += [sock(UDP, ctx), sock(UDP, ctx)]
+        lease(used[-2], 0x12345, FL_CREATE)
+        refused(E.EPERM, f"again in {ctx}", lease, used[-1], 0x12345,
+                FL_CREATE)
+        used[-2].setsockopt(SOL, IPV6_FLOWINFO_SEND, 1)
+        used[-2].sendto(b"x", (HIP, 9, 0x12345, 0))
+    with sock(UDP, 3) as one:
+        refused(E.ENOENT, "not made in 3", lease, one, 0x12345, 0)
+        one.setsockopt(SOL, IPV6_FLOWINFO_SEND, 1)
+        refused(E.EINVAL, "not leased in 3", one.sendto, b"x",
+                (HIP, 9, 0x12345, 0))
+    close(used)
 
 
 def test_clean():
