@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """The end of a context: sockets, tasks, packets and namespaces in it.
 
 Guards ctx-del, the reference that every carrier holds on its number, and the
@@ -12,12 +13,15 @@ import socket
 import threading
 
 import vr_nl as nl
+from vr_fam import (AF, ECHO_REQUEST, ICMP, MTU, RATELIMIT, RATEMASK, SOL,
+                    TOO_BIG, UNREACH, V6, ip, ratemask)
 from vr_nl import table_of
-from vr_net import (ANY, HIP, RAW, RIP, TCP, UDP, Lab, Netns, connect, enter,
-                    get_ctx, inside, libc, pending, readable, serve, set_ctx,
-                    sock, whoami)
-from vr_pkt import ACK, FIN, MF, RST, SYN, Peer, Wire, udp_datagram
-from vr_rt import sysctl
+from vr_net import (ANY, HIP, RAW, RIP, RNET, TCP, UDP, Lab, Netns, connect,
+                    enter, get_ctx, inside, libc, pending, readable, serve,
+                    set_ctx, sock, whoami)
+from vr_pkt import (ACK, FIN, HMAC, MF, RST, SYN, Peer, Wire, ip_packet, quote,
+                    udp_datagram)
+from vr_rt import RTN_UNICAST, sysctl
 from vr_tap import check, eq, params, refused, run, slow, wait
 
 GONE = (E.ECONNABORTED, E.ENETUNREACH, E.ECONNRESET, E.ENOTCONN)
@@ -32,7 +36,7 @@ def test_busy_with_device():
     lab.vr.delete(1, force=True)
     eq(lab.vr.call(nl.DEV_GET, ifname="v1")["id"], 0, "context of the device")
     check(not lab.rt.link("v1")["flags"] & 1, "device is up")
-    eq(lab.rt.addrs("v1"), [RIP + "/24"], "addresses")
+    eq(lab.rt.addrs("v1"), [RNET], "addresses")
     refused(E.ENOENT, "get", lab.vr.get, id=1)
     eq(lab.rt.routes(table_of(1)), {}, "routes")
 
@@ -69,14 +73,17 @@ def test_datagram_sockets():
     lab = Lab(1)
     wire = Wire(lab, 0)
     socks = [sock(UDP, 1, (RIP, 53)), sock(UDP, 1), sock(RAW, 1, proto=200),
-             sock(UDP, 1, proto=1)]
+             sock(UDP, 1, proto=ICMP)]
+    ping = bytes(ECHO_REQUEST).ljust(8, b"\0")
     linked = connect((HIP, 53), 1, kind=UDP)
     lab.vr.delete(1, force=True)
     for one in socks:
         for dest in (HIP, RIP, "127.0.0.1", "10.0.0.255"):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            refused(E.ENETUNREACH, f"send to {dest}", one.sendto,
-                    b"\10\0\0\0\0\0\0\0", (dest, 53))
+            # a raw socket of IPv6 has the protocol where others have a port
+            port = 0 if V6 and one.type == RAW else 53
+            refused(E.ENETUNREACH, f"send to {dest}", one.sendto, ping,
+                    (ip(dest), port))
     refused(E.ENETUNREACH, "send", linked.send, b"x")
     refused(E.ENETUNREACH, "connect", socks[1].connect, (HIP, 53))
     wire.silent("packet of a deleted context")
@@ -157,7 +164,7 @@ def test_task_keeps_busy():
     with inside(1):
         lab.vr.delete(1)
         refused(E.EBUSY, "create", lab.vr.new, 1)
-        refused(E.ENETUNREACH, "socket", socket.socket, socket.AF_INET, UDP)
+        refused(E.ENETUNREACH, "socket", socket.socket, AF, UDP)
         eq(whoami()[0], 1, "context")
         pid = os.fork()
         if not pid:
@@ -218,12 +225,41 @@ def test_limit_purged():
     """errors about a deleted context do not count against the next one"""
     lab = Lab(1, hosts=False)
     wire = Wire(lab, 1)
-    sysctl("net.ipv4.icmp_ratelimit", 20000)
-    sysctl("net.ipv4.icmp_ratemask", 1 << 3)
+    sysctl(RATELIMIT, 20000)
+    sysctl(RATEMASK, ratemask(UNREACH))
     check(0 < wire.port_errors(20) < 20, "no limit")
     eq(wire.port_errors(5), 0, "errors beyond the limit")
     wire.reborn()
     check(wire.port_errors(5) > 0, "the old limit holds")
+
+
+def test_routes_purged():
+    """routes, neighbours and path MTUs are not there when the number is"""
+    lab = Lab(1, hosts=False)
+    wire = Wire(lab, 1)
+    wire.static = False
+
+    def far_mtu():
+        """What the context thinks of the way to a host behind HIP."""
+        lab.rt.route("192.0.2.0/24", via=HIP, dev="w1", table=table_of(1))
+        lab.rt.neigh("w1", HIP, HMAC)
+        with sock(UDP, 1, (RIP, 4000)) as one:
+            one.connect((ip("192.0.2.9"), 53))
+            sent = ip_packet(17, udp_datagram(4000, 53, b"x" * 1400, RIP,
+                                              "192.0.2.9"), RIP, "192.0.2.9")
+            before = one.getsockopt(SOL, MTU)
+            wire.send_icmp(*TOO_BIG, 1300, quote(sent))
+            wire.sync()
+            return before, one.getsockopt(SOL, MTU)
+
+    eq(far_mtu(), (1500, 1300), "path MTU before and after the error")
+    lab.rt.route("default", via=HIP, dev="w1", table=table_of(1))
+    wire.reborn()
+    have = lab.rt.routes(table_of(1))
+    for dst in ("192.0.2.0/24", "0.0.0.0/0"):
+        check((ip(dst), RTN_UNICAST) not in have, f"route {dst} is left")
+    check(ip(HIP) not in lab.rt.neighs("w1"), "neighbour is left")
+    eq(far_mtu(), (1500, 1300), "path MTU in the next context")
 
 
 def test_orphans():
@@ -262,7 +298,7 @@ def test_any_survives():
         lab.vr.delete(1)
         lab.vr.new(1)
         with sock(UDP, 2, ("127.0.0.1", 0)) as two:
-            two.sendto(b"x", ("127.0.0.1", 53))
+            two.sendto(b"x", (ip("127.0.0.1"), 53))
             eq(one.recv(1), b"x", "datagram")
 
 
@@ -278,7 +314,7 @@ def test_namespace_exit(how):
         for num in range(1, 10):
             far.rt.link_add(f"d{num}", "dummy")
             vr.move(f"d{num}", num)
-            far.rt.addr(f"d{num}", RIP + "/24")
+            far.rt.addr(f"d{num}", RNET)
             far.rt.link_set(f"d{num}", up=True)
             far.rt.route("default", via=HIP, dev=f"d{num}",
                          table=table_of(num))

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """Contexts that come and go while packets, sockets and devices are busy.
 
 Guards the references that carriers hold, the flush of the backlogs when a
@@ -14,8 +15,9 @@ import threading
 import traceback
 
 import vr_nl as nl
-from vr_net import (HIP, RIP, TCP, UDP, Lab, Netns, connect, pending, readable,
-                    set_ctx, sock)
+from vr_fam import AF
+from vr_net import (HIP, HNET, RIP, RNET, TCP, UDP, Lab, Netns, connect,
+                    pending, readable, set_ctx, sock)
 from vr_tap import eq, run, slow, wait
 
 GONE = (E.ECONNABORTED, E.ENETUNREACH, E.ECONNRESET, E.ENOTCONN)
@@ -55,9 +57,9 @@ def test_in_flight():
     lab = Lab(0)
     far = Netns()
     lab.rt.veth("f0", "eth0", far.fd)
-    far.rt.addr("eth0", HIP + "/24")
+    far.rt.addr("eth0", HNET)
     far.rt.link_set("eth0", up=True)
-    lab.rt.addr("f0", RIP + "/24")
+    lab.rt.addr("f0", RNET)
     far.rt.neigh("eth0", RIP, lab.rt.link("f0")[1])
     rfd, wfd = os.pipe()
     pid = child(lambda: flood(far, rfd))
@@ -98,7 +100,7 @@ def test_set_races_delete():
 
     def enterer():
         while not stop.is_set():
-            with socket.socket(socket.AF_INET, UDP) as one:
+            with socket.socket(AF, UDP) as one:
                 try:
                     set_ctx(one, 1)
                 except OSError as err:
@@ -130,7 +132,7 @@ def test_move_races_delete():
     """a device that is moved while its contexts are deleted by force"""
     lab = Lab()
     lab.rt.link_add("d0", "dummy")
-    lab.rt.addr("d0", RIP + "/24")
+    lab.rt.addr("d0", RNET)
 
     def mover():
         vr = nl.Vrctx()
@@ -156,7 +158,7 @@ def test_link_flap_races_delete():
     """a device goes up and down while its context is deleted"""
     lab = Lab()
     lab.rt.link_add("d0", "dummy")
-    lab.rt.addr("d0", RIP + "/24")
+    lab.rt.addr("d0", RNET)
 
     def flapper():
         for _ in range(40 * TURNS):

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """Multicast and broadcast are delivered within one context.
 
 Guards __udp4_lib_mcast_deliver(), ip_mc_find_dev(), the membership look-ups,
-the loopback copy of own multicast and broadcast, and IGMP output.
+the loopback copy of own multicast and broadcast, and IGMP output; the same of
+IPv6, but for MLD output.
 """
 import errno as E
 import socket
-import struct
 
-from vr_fam import packed
+from vr_fam import (JOIN, LEAVE, MULTICAST_IF, MULTICAST_LOOP, SOL, V6,
+                    group_mac, ip, mreq, multicast_if, only, packed, pick,
+                    proc_net)
 from vr_nl import table_of
 from vr_net import RAW, TCP, UDP, Lab, readable, sock
 from vr_pkt import BROADCAST, Wire
@@ -20,19 +23,21 @@ RT = LAB.rt
 ALL = (0, 1, 2)
 W = {n: Wire(LAB, n) for n in ALL}
 GROUP = "239.1.2.3"
-GMAC = b"\1\0\x5e\1\2\3"
-IP, IP_MULTICAST_IF, ADD, DROP, LOOP = socket.IPPROTO_IP, 32, 35, 36, 34
+GMAC = group_mac(GROUP)
 
 
-def mreq(group, dev=None, addr=None):
-    """struct ip_mreqn; dev None leaves the choice to the routes."""
-    return struct.pack("=4s4si", packed(group), packed(addr or "0.0.0.0"),
-                       RT.ifindex(dev) if dev else 0)
+def by_dev(dev, group=GROUP):
+    """To join by a device; None leaves the choice to the routes."""
+    return mreq(group, RT.ifindex(dev) if dev else 0)
 
 
-def member(ctx, dev=None, group=GROUP, addr=None):
+def by_addr(addr):
+    return mreq(GROUP, addr=addr)
+
+
+def member(ctx, dev=None, group=GROUP):
     one = sock(UDP, ctx, ("0.0.0.0", 5353), reuse=True)
-    one.setsockopt(IP, ADD, mreq(group, dev, addr))
+    one.setsockopt(SOL, JOIN, by_dev(dev, group))
     return one
 
 
@@ -70,20 +75,22 @@ def test_join_foreign(ctx, other):
     """join on a device of another context, own and other:"""
     with sock(UDP, ctx, ("0.0.0.0", 5353)) as one:
         refused((E.ENODEV, E.EINVAL, E.EADDRNOTAVAIL), "by index",
-                one.setsockopt, IP, ADD, mreq(GROUP, W[other].dev))
+                one.setsockopt, SOL, JOIN, by_dev(W[other].dev))
         refused((E.ENODEV, E.EINVAL, E.EADDRNOTAVAIL), "interface to send by",
-                one.setsockopt, IP, IP_MULTICAST_IF,
-                mreq(GROUP, W[other].dev))
+                one.setsockopt, SOL, MULTICAST_IF,
+                multicast_if(RT.ifindex(W[other].dev)))
+    if V6:                      # names devices by their index only
+        return
     RT.addr(W[other].dev, "10.5.5.5/32")
     with sock(UDP, ctx, ("0.0.0.0", 5353)) as one:
         refused((E.ENODEV, E.EINVAL, E.EADDRNOTAVAIL), "by address",
-                one.setsockopt, IP, ADD, mreq(GROUP, addr="10.5.5.5"))
+                one.setsockopt, SOL, JOIN, by_addr("10.5.5.5"))
         refused((E.ENODEV, E.EINVAL, E.EADDRNOTAVAIL), "send by address",
-                one.setsockopt, IP, IP_MULTICAST_IF,
-                mreq(GROUP, addr="10.5.5.5"))
+                one.setsockopt, SOL, MULTICAST_IF, by_addr("10.5.5.5"))
     RT.addr_del(W[other].dev, "10.5.5.5/32")
 
 
+@only(4)
 def test_join_by_route():
     """a join without device takes the context's route, not another's"""
     for ctx in ALL:
@@ -99,6 +106,22 @@ def test_join_by_route():
     RT.route_del("default", table=table_of(1))
 
 
+@only(6)
+def test_join_by_table():
+    """a join without device takes a device of the context, if it has one"""
+    # every device brings a route of all groups into its context's table
+    for ctx in ALL:
+        with member(ctx) as one:
+            for n in ALL:
+                W[n].send_udp(4000, 5353, b"to %d" % n, dst=GROUP, mac=GMAC)
+                W[n].sync()
+            eq(drain(one), [b"to %d" % ctx], f"member in {ctx}")
+    LAB.vr.new(4)
+    refused((E.ENODEV, E.ENETUNREACH), "no device", member, 4)
+    LAB.quiet(4)
+    LAB.vr.delete(4)
+
+
 @params(*[(n,) for n in ALL])
 def test_send(ctx):
     """own multicast: out of the context, looped to its members:"""
@@ -106,9 +129,9 @@ def test_send(ctx):
     for n in ALL:
         W[n].sync()
     with sock(UDP, ctx) as one:
-        one.setsockopt(IP, IP_MULTICAST_IF, mreq(GROUP, W[ctx].dev))
-        one.setsockopt(IP, LOOP, 1)
-        one.sendto(b"hello", (GROUP, 5353))
+        one.setsockopt(SOL, MULTICAST_IF, multicast_if(RT.ifindex(W[ctx].dev)))
+        one.setsockopt(SOL, MULTICAST_LOOP, 1)
+        one.sendto(b"hello", (ip(GROUP), 5353))
     for n in ALL:
         got = [p.data for p in W[n].sync() if p.proto == 17]
         eq(got, [b"hello"] if n == ctx else [], f"wire {n}")
@@ -116,6 +139,7 @@ def test_send(ctx):
         members[n].close()
 
 
+@only(4)
 @params(*[(n,) for n in ALL])
 def test_igmp(ctx):
     """the report of a join goes out of its context:"""
@@ -135,7 +159,7 @@ def test_raw_multicast():
     socks = {n: sock(RAW, n, proto=200) for n in ALL}
     joined = [member(n, W[n].dev) for n in ALL]
     for n in ALL:
-        socks[n].setsockopt(IP, ADD, mreq(GROUP, W[n].dev))
+        socks[n].setsockopt(SOL, JOIN, by_dev(W[n].dev))
     W[1].send_ip(200, b"raw group", dst=GROUP, mac=GMAC)
     W[1].sync()
     eq([len(drain(socks[n])) for n in ALL], [0, 1, 0], "raw sockets")
@@ -151,12 +175,13 @@ def test_delete_context():
     RT.addr("m3", "10.3.0.1/24")
     RT.link_set("m3", up=True)
     one = member(3, "m3", "239.3.3.3")
-    with open("/proc/thread-self/net/igmp", encoding="ascii") as f:
-        check("030303EF" in f.read(), "not joined")
+    hexa = pick("030303EF", packed("239.3.3.3").hex())
+    with open(proc_net("igmp"), encoding="ascii") as f:
+        check(hexa in f.read(), "not joined")
     LAB.vr.delete(3, force=True)
     RT.link_set("m3", up=True)
-    with open("/proc/thread-self/net/igmp", encoding="ascii") as f:
-        check("030303EF" not in f.read(), "still joined in context 0")
+    with open(proc_net("igmp"), encoding="ascii") as f:
+        check(hexa not in f.read(), "still joined in context 0")
     one.close()
     RT.link_del("m3")
 
@@ -172,7 +197,7 @@ def test_stale_member(how):
     new = member(2, "m1")
     if how == "leave":
         try:
-            old.setsockopt(IP, DROP, mreq(GROUP, "m1"))
+            old.setsockopt(SOL, LEAVE, by_dev("m1"))
         except OSError:
             pass                # the device is another context's
     old.close()
@@ -183,6 +208,7 @@ def test_stale_member(how):
     RT.link_del("m1")
 
 
+@only(4)
 @params(("10.0.0.255",), ("255.255.255.255",))
 def test_broadcast_in(dst):
     """a broadcast in reaches sockets of its context only:"""
@@ -203,6 +229,7 @@ def test_broadcast_in(dst):
                 one.close()
 
 
+@only(4)
 @params(*[(n,) for n in ALL])
 def test_broadcast_out(ctx):
     """a broadcast out: by the context's device, looped within:"""
@@ -219,6 +246,7 @@ def test_broadcast_out(ctx):
         socks[n].close()
 
 
+@only(4)
 def test_broadcast_foreign():
     """another context's broadcast address is nothing special here"""
     RT.addr(W[2].dev, "172.30.0.1/24", brd="172.30.0.255")
@@ -233,6 +261,7 @@ def test_broadcast_foreign():
     RT.route_del("172.30.0.0/16", table=table_of(1))
 
 
+@only(4)
 def test_tcp_to_broadcast():
     """no TCP to the context's broadcast address"""
     with sock(TCP, 1) as one:

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """Netfilter is not converted: it must not join what contexts keep apart.
 
 With connection tracking on, packets of a context other than 0 pass untracked;
 fragments are put together per context although tracking wants them whole.
-Guards the first lines of nf_conntrack_in() and of the IPv4 defragmenter.
+Guards the first lines of nf_conntrack_in() and of the defragmenters.
 """
 import socket
 import struct
 
+from vr_fam import AF, PORT_UNREACH, pick
 from vr_net import HIP, RIP, UDP, Lab, connect, readable, serve, sock
 from vr_nl import NLM_F_ACK, NLM_F_CREATE, Netlink, attr, nest, text
-from vr_pkt import MF, Wire, ip_packet, udp_datagram
+from vr_pkt import MF, Wire, ip_packet, quote, udp_datagram
 from vr_tap import Skip, check, eq, params, run
 
 NFNL_NFTABLES = 10
@@ -36,8 +38,7 @@ class Nft(Netlink):
                 payload = b""
             else:
                 kind_full, res = NFNL_NFTABLES << 8 | kind, 0
-            body = struct.pack("!BBH", socket.AF_INET if not res else 0, 0,
-                               res) + payload
+            body = struct.pack("!BBH", AF if not res else 0, 0, res) + payload
             out += struct.pack("=IHHII", 16 + len(body), kind_full,
                                flags | 1, self.seq, 0) + body
             out += b"\0" * (-len(body) % 4)
@@ -117,7 +118,7 @@ def test_same_tuple(ctx):
         one.send(b"%d" % n)
         eq(two.recv(9), b"%d" % n, f"data in {n}")
         socks += [one, two]
-    eq(sum("127.0.0.1" in ln and f"sport={4000 + ctx}" in ln
+    eq(sum(pick("127.0.0.1", "0000:0001") in ln and f"sport={4000 + ctx}" in ln
            for ln in tracked()), 1, "entries")
     for one in (*socks, *listen.values()):
         one.close()
@@ -148,7 +149,7 @@ def test_errors():
         one.connect((HIP, 53))
     socks[0].send(b"x")
     sent = ip_packet(17, udp_datagram(4000, 53, b"x", RIP, HIP), RIP, HIP)
-    W[1].send_icmp(3, 3, 0, sent[:28])
+    W[1].send_icmp(*PORT_UNREACH, 0, quote(sent))
     W[1].sync()
     eq(socks[0].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0, "in 0")
     eq(socks[1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 111, "in 1")

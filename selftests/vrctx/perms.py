@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """Without CAP_NET_ADMIN nobody changes a context, by whatever way.
 
 The socket option, /proc, netlink, control messages, ptrace, pidfd_getfd,
 descriptors passed or opened earlier, and changes of the namespace. Guards
-every ns_capable() check of the subsystem.
+every ns_capable() check of the subsystem. What has no socket in it is tested
+with IPv4 only.
 """
 import ctypes
 import errno as E
@@ -14,6 +16,7 @@ import struct
 import traceback
 
 import vr_nl as nl
+from vr_fam import AF, ip, only
 from vr_net import (ANY, LIBC, TCP, UDP, Lab, Netns, enter, get_ctx, inside,
                     libc, set_ctx, sock, whoami)
 from vr_tap import Skip, check, eq, refused, run
@@ -75,7 +78,7 @@ def unprivileged(fn, ctx=0):
 def test_socket_option():
     """SO_VRCTX: only to the own context"""
     def body():
-        with socket.socket(socket.AF_INET, UDP) as one:
+        with socket.socket(AF, UDP) as one:
             for num in (0, 6, ANY):
                 refused(E.EPERM, f"to {num}", set_ctx, one, num)
             set_ctx(one, 5)
@@ -88,7 +91,7 @@ def test_socket_option_from_0():
     """SO_VRCTX from context 0: to no other"""
     def body():
         for kind in (TCP, UDP):
-            with socket.socket(socket.AF_INET, kind) as one:
+            with socket.socket(AF, kind) as one:
                 for num in (5, 6, ANY):
                     refused(E.EPERM, f"to {num}", set_ctx, one, num)
                 set_ctx(one, 0)
@@ -96,6 +99,7 @@ def test_socket_option_from_0():
     unprivileged(body)
 
 
+@only(4)
 def test_proc():
     """/proc/<pid>/vrctx, of oneself and of others"""
     def body():
@@ -116,6 +120,7 @@ def test_proc():
     unprivileged(body, 5)
 
 
+@only(4)
 def test_proc_descriptor():
     """a descriptor of /proc/self/vrctx opened before the drop is no key"""
     def body():
@@ -127,6 +132,7 @@ def test_proc_descriptor():
     reap(*fork(body))
 
 
+@only(4)
 def test_proc_confused_deputy():
     """nor does a privileged writer help an unprivileged opener"""
     ours, theirs = socket.socketpair()
@@ -150,6 +156,7 @@ def test_proc_confused_deputy():
     theirs.close()
 
 
+@only(4)
 def test_netlink():
     """netlink: every change is EPERM with a text"""
     before = VR.dump(nl.CTX_GET), VR.dump(nl.DEV_GET)
@@ -169,6 +176,7 @@ def test_netlink():
     eq((VR.dump(nl.CTX_GET), VR.dump(nl.DEV_GET)), before, "state")
 
 
+@only(4)
 def test_view():
     """inside a context one sees that context only"""
     def body():
@@ -188,6 +196,7 @@ def test_view():
         unprivileged(body, 5)
 
 
+@only(4)
 def test_namespaces():
     """no way out through other namespaces"""
     far = Netns()
@@ -209,7 +218,7 @@ def test_user_namespace():
             os._exit(0)                 # not allowed here: nothing to test
         libc("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
         refused(E.EPERM, "enter", enter, 6)
-        with socket.socket(socket.AF_INET, UDP) as one:
+        with socket.socket(AF, UDP) as one:
             refused(E.EPERM, "SO_VRCTX", set_ctx, one, 6)
         refused(E.EPERM, "netlink", nl.Vrctx().new, 9)
         eq(whoami()[0], 5, "context")
@@ -224,6 +233,7 @@ def test_user_namespace():
     unprivileged(body, 5)
 
 
+@only(4)
 def test_setns_trick():
     """out to an own namespace and back does not lead to context 0"""
     # back needs CAP_SYS_ADMIN here: a task that has just that, not NET_ADMIN
@@ -356,7 +366,7 @@ def test_scm():
         with sock(UDP) as one:
             anc = [(socket.SOL_SOCKET, nl.SCM_VRCTX, struct.pack("=I", 6))]
             refused((E.EINVAL, E.EPERM), "to 6", one.sendmsg, [b"x"], anc, 0,
-                    ("127.0.0.1", 9))
+                    (ip("127.0.0.1"), 9))
     unprivileged(body, 5)
 
 

@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """What is not converted yet refuses contexts, with a clear error.
 
 Keyed or refused, never silently context 0. Guards vrctx_sock_create_check(),
 SO_VRCTX on other kinds of socket, and the refusals in netlink.
 """
 import errno as E
+import fcntl
 import socket
 import struct
 
 import vr_nl as nl
-from vr_fam import packed
-from vr_nl import nest, table_of, u32
+from vr_fam import AF, ICMP, PROTO_UNREACH, SOL, ip, only, packed, pick
+from vr_nl import ANY, nest, table_of, u32
 from vr_net import (HIP, RIP, TCP, UDP, Lab, get_ctx, inside, readable, set_ctx,
                     sock)
-from vr_pkt import BROADCAST, ETH_IPV6, Wire, ip_packet, udp_datagram
-from vr_rt import (RTM_NEWADDR, RTM_NEWNEIGH, RTM_NEWNEXTHOP, Rtnl,
-                   have_sysctl, sysctl)
+from vr_pkt import Wire, ip_packet, udp_datagram
+from vr_rt import RTM_NEWNEXTHOP, RTM_NEWROUTE, Rtnl
 from vr_tap import Skip, check, eq, params, refused, run
 
 LAB = Lab(5, hosts=False)
@@ -25,31 +26,35 @@ RT.link_add("d5", "dummy")
 VR.move("d5", 5)
 RT.addr("d5", "10.5.0.1/24")
 RT.link_set("d5", up=True)
-AF = {"AF_AX25": 3, "AF_IPX": 4, "AF_APPLETALK": 5, "AF_INET6": 10,
-      "AF_KEY": 15, "AF_PACKET": 17, "AF_RDS": 21, "AF_LLC": 26,
-      "AF_CAN": 29, "AF_TIPC": 30, "AF_BLUETOOTH": 31, "AF_RXRPC": 33,
-      "AF_KCM": 41, "AF_QIPCRTR": 42, "AF_SMC": 43, "AF_XDP": 44,
-      "AF_VSOCK": 40, "AF_PHONET": 35, "AF_IEEE802154": 36, "AF_NFC": 39}
+FAMILIES = {"AF_AX25": 3, "AF_IPX": 4, "AF_APPLETALK": 5, "AF_KEY": 15,
+            "AF_PACKET": 17, "AF_RDS": 21, "AF_LLC": 26, "AF_CAN": 29,
+            "AF_TIPC": 30, "AF_BLUETOOTH": 31, "AF_RXRPC": 33, "AF_KCM": 41,
+            "AF_QIPCRTR": 42, "AF_SMC": 43, "AF_XDP": 44, "AF_VSOCK": 40,
+            "AF_PHONET": 35, "AF_IEEE802154": 36, "AF_NFC": 39}
 DGRAM, STREAM, RAWT, SEQ = 2, 1, 3, 5
+# What a multicast routing daemon's socket is for, and its options
+MROUTER = pick(socket.IPPROTO_IGMP, ICMP)
+MRT_INIT, MRT_DONE, MRT_ADD_VIF, MRT_VERSION = 200, 201, 202, 206
 
 
-@params(*[(name,) for name in AF])
+@only(4)
+@params(*[(name,) for name in FAMILIES])
 def test_family(name):
     """no socket of family in a context:"""
     for kind in (DGRAM, STREAM, RAWT, SEQ):
         with inside(5):
             refused(E.EAFNOSUPPORT, f"{name} type {kind}", socket.socket,
-                    AF[name], kind)
+                    FAMILIES[name], kind)
 
 
 @params(("SCTP", SEQ, 132), ("SCTP one-to-one", STREAM, 132),
         ("DCCP", 6, 33), ("MPTCP", STREAM, 262), ("SMC", STREAM, 256),
-        ("L2TP", DGRAM, 115))
+        ("L2TP", DGRAM, 115), ("the other family's ping", DGRAM, pick(58, 1)))
 def test_protocol(_, kind, proto):
     """no such protocol in a context:"""
     with inside(5):
         refused((E.EPROTONOSUPPORT, E.ESOCKTNOSUPPORT), "socket",
-                socket.socket, socket.AF_INET, kind, proto)
+                socket.socket, AF, kind, proto)
 
 
 NETLINK = {"ROUTE": 0, "USERSOCK": 2, "SOCK_DIAG": 4, "XFRM": 6, "ISCSI": 8,
@@ -59,6 +64,7 @@ NETLINK = {"ROUTE": 0, "USERSOCK": 2, "SOCK_DIAG": 4, "XFRM": 6, "ISCSI": 8,
 NL_GOOD = ("ROUTE", "GENERIC", "KOBJECT_UEVENT", "AUDIT")
 
 
+@only(4)
 @params(*[(name,) for name in NETLINK if name not in NL_GOOD])
 def test_netlink(name):
     """no netlink in a context for:"""
@@ -67,6 +73,7 @@ def test_netlink(name):
                 RAWT, NETLINK[name])
 
 
+@only(4)
 @params(*[(name,) for name in NL_GOOD])
 def test_netlink_good(name):
     """netlink in a context works for:"""
@@ -83,23 +90,23 @@ def test_netlink_good(name):
 
 
 def test_good_families():
-    """AF_UNIX and the converted protocols of AF_INET work"""
+    """AF_UNIX and the converted protocols of the family work"""
     with inside(5):
         for one in socket.socketpair():
             one.close()
         for kind, proto in ((TCP, 0), (TCP, 6), (UDP, 0), (UDP, 17),
-                            (UDP, 136), (RAWT, 1), (RAWT, 200), (RAWT, 255)):
+                            (UDP, ICMP), (UDP, 136), (RAWT, 1), (RAWT, ICMP),
+                            (RAWT, 200), (RAWT, 255)):
             try:
-                with socket.socket(socket.AF_INET, kind, proto) as one:
+                with socket.socket(AF, kind, proto) as one:
                     eq(get_ctx(one), 5, f"context of {kind} {proto}")
             except OSError as err:
                 check(proto == 136, str(err))       # UDPLITE may be off
 
 
 @params(("AF_UNIX", 1, DGRAM, 0), ("AF_NETLINK", 16, RAWT, 0),
-        ("AF_INET6 UDP", 10, DGRAM, 0), ("AF_INET6 TCP", 10, STREAM, 0),
-        ("AF_INET6 raw", 10, RAWT, 200), ("AF_PACKET", 17, RAWT, 0),
-        ("SCTP", 2, SEQ, 132), ("MPTCP", 2, STREAM, 262),
+        ("AF_PACKET", 17, RAWT, 0), ("SCTP", AF, SEQ, 132),
+        ("MPTCP", AF, STREAM, 262), ("L2TP", AF, DGRAM, 115),
         ("AF_ALG", 38, SEQ, 0))
 def test_option(_, family, kind, proto):
     """SO_VRCTX is refused on:"""
@@ -117,50 +124,58 @@ def test_option(_, family, kind, proto):
 
 
 def test_deleted_context():
-    """no AF_INET socket in a deleted context"""
+    """no socket of the family in a deleted context"""
     VR.new(9)
     with inside(9):
         VR.delete(9)
         for kind, proto in ((TCP, 0), (UDP, 0), (RAWT, 200)):
-            refused(E.ENETUNREACH, f"{kind}", socket.socket, socket.AF_INET,
-                    kind, proto)
+            refused(E.ENETUNREACH, f"{kind}", socket.socket, AF, kind,
+                    proto)
         for one in socket.socketpair():
             one.close()
 
 
-def test_ipv6_dropped():
-    """an IPv6 packet into a context: dropped, counted, no answer"""
-    wire = Wire(LAB, 5, dev="w5")
-    eth = b"\xfe\x80" + b"\0" * 13 + b"\1"
-    probe = b"\x60\0\0\0\0\x08\x3a\xff" + eth + b"\xff\2" + b"\0" * 13 \
-        + b"\1" + b"\x80\0\0\0\0\1\0\1"
-    before = VR.stats(5)["wrong-ctx"]
-    wire.send(probe, ETH_IPV6, BROADCAST)
-    wire.send(probe, ETH_IPV6)
-    got = wire.sync((ETH_IPV6,))
-    eq(got, [], "answers")
-    eq(VR.stats(5)["wrong-ctx"] - before, 2, "counted")
-    RT.link_del("w5")
-    wire.far.close()
+TUNNELS = pick((("ipip", 4), ("sit", 41), ("gre", 47)),
+               (("ip6tnl", 4), ("ip6tnl", 41), ("ip6gre", 47)))
 
 
-def test_tunnel_packet():
-    """a tunnel of context 0 takes no packet of a context"""
+@params(*TUNNELS)
+def test_tunnel_packet(kind, proto):
+    """a tunnel of context 0 takes no packet of a context:"""
     wire = Wire(LAB, 5, dev="w8")
-    RT.link_add("t8", "ipip", nl.attr(2, packed(RIP)) + nl.attr(3, packed(HIP)))
+    local, remote = (6, 7) if "gre" in kind else (2, 3)
+    RT.link_add("t8", kind, nl.attr(local, packed(RIP))
+                + nl.attr(remote, packed(HIP)))
     RT.link_set("t8", up=True)
     before = VR.stats(5)["wrong-ctx"]
-    wire.send_ip(4, ip_packet(17, udp_datagram(1, 2, b"x", HIP, RIP), HIP, RIP))
-    pkt = wire.expect(lambda p: p.proto == 1, "protocol unreachable")
-    eq((pkt.type, pkt.code), (3, 2), "error")
+    inner = ip_packet(17, udp_datagram(1, 2, b"x", HIP, RIP), HIP, RIP)
+    if "gre" in kind:
+        inner = struct.pack("!HH", 0, pick(0x800, 0x86dd)) + inner
+    wire.send_ip(proto, inner)
+    pkt = wire.expect(lambda p: p.proto == ICMP, "protocol unreachable")
+    eq(pkt.icmp, PROTO_UNREACH, "error")
     eq(VR.stats(5)["wrong-ctx"] - before, 1, "counted")
     RT.link_del("t8")
     RT.link_del("w8")
     wire.far.close()
 
 
+def test_protocol_packet():
+    """protocols of the kernel that know no contexts do not exist in one"""
+    wire = Wire(LAB, 5, dev="w9")
+    # ESP, AH, IPCOMP, L2TP, SCTP
+    for proto in (50, 51, 108, 115, 132):
+        before = VR.stats(5)["wrong-ctx"]
+        wire.send_ip(proto, bytes(64))
+        pkt = wire.expect(lambda p: p.proto == ICMP, f"error about {proto}")
+        eq(pkt.icmp, PROTO_UNREACH, f"error about {proto}")
+        eq(VR.stats(5)["wrong-ctx"] - before, 1, f"counted {proto}")
+    RT.link_del("w9")
+    wire.far.close()
+
+
 def nexthop(ident, *attrs, group=False):
-    msg = bytes([0 if group else socket.AF_INET, 0, 0, 0]) + b"\0" * 4
+    msg = bytes([0 if group else AF, 0, 0, 0]) + b"\0" * 4
     RT.request(RTM_NEWNEXTHOP, 0x600, msg + u32(1, ident) + b"".join(attrs))
 
 
@@ -183,40 +198,6 @@ def test_nexthop_objects():
     RT.link_del("d0")
 
 
-def test_ipv6_output():
-    """no IPv6 leaves by a context's device, whatever is configured on it"""
-    wire = Wire(LAB, 5, dev="w6")
-    for key, val in (("accept_dad", 0), ("disable_ipv6", 0)):
-        if have_sysctl(f"net.ipv6.conf.w6.{key}"):
-            sysctl(f"net.ipv6.conf.w6.{key}", val)
-    addr = b"\x20\1\x0d\xb8" + b"\0" * 11 + b"\1"
-    try:
-        RT.request(RTM_NEWADDR, 0x600, bytes([10, 64, 2, 0])
-                   + RT.ifindex("w6").to_bytes(4, "little")
-                   + nl.attr(2, addr) + nl.attr(1, addr))
-    except OSError as err:
-        check(err.errno in (E.EOPNOTSUPP, E.EACCES, E.EINVAL, E.EPERM,
-                            E.ENODEV), str(err))
-    with socket.socket(socket.AF_INET6, DGRAM) as one:
-        for dest in (("2001:db8::2", 9), ("ff02::1", 9, 0, RT.ifindex("w6"))):
-            try:
-                one.sendto(b"x", dest)
-            except OSError:
-                pass
-    eq(wire.sync((ETH_IPV6,)), [], "IPv6 on the wire")
-    RT.link_del("w6")
-    wire.far.close()
-
-
-def test_ipv6_neighbour():
-    """an IPv6 neighbour on a context's device"""
-    msg = struct.pack("=BxxxiHBB", 10, RT.ifindex("d5"), 0x80, 0, 0)
-    err = refused(E.EOPNOTSUPP, "neighbour", RT.request, RTM_NEWNEIGH, 0x400,
-                  msg + nl.attr(1, b"\x20" + b"\0" * 15)
-                  + nl.attr(2, b"\2\0\0\0\0\1"))
-    check(err.extack, "no extack text")
-
-
 def test_encap():
     """lightweight tunnels in a context's route"""
     encap = nest(22, nl.attr(1, b"\x00\x00\x11\x00"))
@@ -231,38 +212,140 @@ def test_encap():
         raise AssertionError(f"encap {kind} accepted")
 
 
+# Kinds with a valid body: an MPLS label, an identifier of 8 bytes and an
+# address
+ENCAPS = {1: nl.attr(1, b"\0\1\1\0"),
+          2: nl.attr(1, bytes(8)) + nl.attr(2, bytes([10, 9, 9, 9])),
+          4: nl.attr(1, bytes(8)) + nl.attr(2, bytes(15) + b"\2")}
+
+
+@params(("MPLS", 1), ("IP", 2), ("IP6", 4))
+def test_encap_valid(_, kind):
+    """a lightweight tunnel that main takes, alone and in a multipath route:"""
+    encap = nl.attr(21, bytes([kind, 0])) + nest(22, ENCAPS[kind])
+    RT.link_add("d0", "dummy")
+    RT.addr("d0", "10.0.0.1/24")
+    RT.link_set("d0", up=True)
+    try:
+        for table, dev, net in ((254, "d0", "10.0.0."),
+                                (table_of(5), "d5", "10.5.0.")):
+            bare = RT.route_msg("192.0.2.0/24", table=table, scope=0)
+            # with gateways, because IPv6 wants it so
+            more = [nl.attr(5, packed(net + host)) + encap for host in "23"]
+            idx = RT.ifindex(dev)
+            hops = b"".join(struct.pack("=HBBi", 8 + len(hop), 0, 0, idx) + hop
+                            for hop in more)
+            for what, how in (("alone", u32(4, idx) + more[0]),
+                              ("multipath", nl.attr(9, hops))):
+                if table == 254:
+                    RT.request(RTM_NEWROUTE, 0x600, bare + how)
+                    RT.route_del("192.0.2.0/24")
+                    continue
+                err = refused(E.EOPNOTSUPP, what, RT.request, RTM_NEWROUTE,
+                              0x600, bare + how)
+                check("context" in err.extack, f"{what}: {err.extack!r}")
+    finally:
+        RT.link_del("d0")
+
+
 def test_udp_encap():
     """IPsec in UDP on a context's socket"""
     with sock(UDP, 5) as one:
         for kind in (2, 3):             # ESP, L2TP in UDP
             refused(E.EOPNOTSUPP, f"UDP_ENCAP {kind}", one.setsockopt,
                     socket.IPPROTO_UDP, 100, kind)
+    with sock(UDP, 0) as one:           # nor does such a socket go into one
+        one.setsockopt(socket.IPPROTO_UDP, 100, 2)
+        refused(E.EINVAL, "to the context", set_ctx, one, 5)
+        eq(get_ctx(one), 0, "context")
+
+
+def test_ipsec_policy():
+    """no policy of a context's socket, no context for a socket with one"""
+    option = pick(17, 35)               # IP_XFRM_POLICY, IPV6_XFRM_POLICY
+    # struct xfrm_userpolicy_info: everything of the family, to be sent
+    policy = (bytes(40) + struct.pack("=H", AF) + bytes(118) + b"\1").ljust(168,
+                                                                          b"\0")
+    for ctx in (5, ANY):
+        with sock(UDP, ctx) as one:
+            refused(E.EOPNOTSUPP, f"in {ctx}", one.setsockopt, SOL, option,
+                    policy)
+    with sock(UDP, 0) as one:
+        one.setsockopt(SOL, option, policy)
+        refused(E.EINVAL, "to the context", set_ctx, one, 5)
+        one.setsockopt(SOL, option, None, 0)
+        set_ctx(one, 5)
+
+
+# Kinds of requests; SIOCDIFADDR is IPv6's, SIOCSARP is IPv4's
+IOCTLS = {"SIOCADDRT": 0x890b, "SIOCDELRT": 0x890c, "SIOCSIFADDR": 0x8916,
+          "SIOCSIFDSTADDR": 0x8918,
+          **pick({"SIOCSIFNETMASK": 0x891c, "SIOCSARP": 0x8955,
+                  "SIOCGARP": 0x8954, "SIOCDARP": 0x8953},
+                 {"SIOCDIFADDR": 0x8936})}
+
+
+@params(*[(name,) for name in IOCTLS])
+def test_ioctl(name):
+    """the old ioctls, which work on context 0:"""
+    for ctx in (5, ANY):
+        with sock(UDP, ctx) as one:
+            refused(E.EOPNOTSUPP, f"{name} in {ctx}", fcntl.ioctl, one,
+                    IOCTLS[name], bytes(256))
 
 
 def test_mroute():
     """multicast routing tables in a context"""
     with inside(5):
-        one = socket.socket(socket.AF_INET, RAWT, 2)
+        one = socket.socket(AF, RAWT, MROUTER)
     with one:
         refused((E.EOPNOTSUPP, E.ENOPROTOOPT), "MRT_INIT", one.setsockopt,
-                socket.IPPROTO_IP, 200, 1)
+                SOL, MRT_INIT, 1)
+        refused((E.EOPNOTSUPP, E.ENOPROTOOPT), "MRT_VERSION", one.getsockopt,
+                SOL, MRT_VERSION, 4)
         eq(get_ctx(one), 5, "context")
+
+
+def add_vif(one, num, dev):
+    """Multicast routing by a device."""
+    idx = RT.ifindex(dev)
+    # struct vifctl with VIFF_USE_IFINDEX, struct mif6ctl
+    one.setsockopt(SOL, MRT_ADD_VIF, pick(
+        struct.pack("=HBBIi4x", num, 8, 1, 0, idx),
+        struct.pack("=HBBHxxI", num, 0, 1, idx, 0)))
+
+
+def test_mroute_device():
+    """multicast routing has no device of a context, no context gets its"""
+    RT.link_add("d0", "dummy")
+    RT.addr("d0", "10.0.0.1/24")
+    with socket.socket(AF, RAWT, MROUTER) as one:
+        one.setsockopt(SOL, MRT_INIT, 1)
+        refused(E.EOPNOTSUPP, "device of the context", add_vif, one, 0, "d5")
+        add_vif(one, 0, "d0")
+        err = refused(E.EBUSY, "move", VR.move, "d0", 5)
+        check(err.extack, "no extack text")
+    VR.move("d0", 5)
+    RT.link_del("d0")
 
 
 def test_router_alert():
     """a multicast router's or router alert socket does not go into a context"""
-    for name, opt in (("MRT_INIT", 200), ("IP_ROUTER_ALERT", 5)):
-        with socket.socket(socket.AF_INET, RAWT, 2) as one:
-            one.setsockopt(socket.IPPROTO_IP, opt, 1)
+    # name, protocol of the socket, option, (option, value) that ends it
+    for name, proto, opt, off in (
+            ("MRT_INIT", MROUTER, MRT_INIT, (MRT_DONE, 0)),
+            ("ROUTER_ALERT", *pick((2, 5, (5, 0)), (255, 22, (22, -1))))):
+        with socket.socket(AF, RAWT, proto) as one:
+            one.setsockopt(SOL, opt, 1)
             refused(E.EINVAL, name, set_ctx, one, 5)
             eq(get_ctx(one), 0, f"context with {name}")
-            # 201 is MRT_DONE
-            one.setsockopt(socket.IPPROTO_IP, 201 if opt == 200 else opt, 0)
+            one.setsockopt(SOL, *off)
             set_ctx(one, 5)
 
 
-# id and port 4789
-@params(("vxlan", u32(1, 77) + nl.attr(15, b"\x12\xb5")), ("wireguard", b""))
+# id and port 4789, its own address: that makes it IPv6's
+@params(("vxlan", u32(1, 77) + nl.attr(15, b"\x12\xb5")
+         + pick(b"", nl.attr(17, packed("10.9.9.9")))), ("wireguard", b""))
 def test_kernel_sockets(kind, data):
     """the kernel opens no socket of context 0 for a task in a context:"""
     with inside(5):
@@ -298,7 +381,7 @@ def test_rtnetlink_inside():
     with inside(5):
         rt = Rtnl()
         rt.addr("d5", "10.5.1.1/24")
-        check("10.5.1.1/24" in rt.addrs("d5"), "address")
+        check(ip("10.5.1.1/24") in rt.addrs("d5"), "address")
         rt.addr_del("d5", "10.5.1.1/24")
         rt.close()
 

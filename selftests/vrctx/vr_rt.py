@@ -20,8 +20,8 @@ IFF_UP = 1
 IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE = 2, 8, 0x40
 NUD_PERMANENT, NUD_REACHABLE, NUD_STALE = 0x80, 0x02, 0x04
 RT_TABLE_MAIN, RT_TABLE_LOCAL = 254, 255
-(RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_BLACKHOLE, RTN_UNREACHABLE,
- RTN_PROHIBIT) = (1, 2, 3, 6, 7, 8)
+(RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_MULTICAST, RTN_BLACKHOLE,
+ RTN_UNREACHABLE, RTN_PROHIBIT) = (1, 2, 3, 5, 6, 7, 8)
 SCOPE_GLOBAL, SCOPE_LINK, SCOPE_HOST = 0, 253, 254
 
 
@@ -98,6 +98,14 @@ class Rtnl(Netlink):
         """
         return (self.link(dev).get(16) == b"\6"     # IF_OPER_UP
                 and all(self.settled(dev, a) for a in self.addrs(dev)))
+
+    def up(self, dev):
+        """Up, with the addresses that it kept; whoever has a far end needs
+        both to run, see above.
+        """
+        self.link_set(dev, up=True)
+        wait(lambda: all(self.settled(dev, a) for a in self.addrs(dev)),
+             f"addresses of {dev} to be local")
 
     # ---- addresses ----
 
