@@ -47,7 +47,7 @@ for num, far in LAB.hosts.items():
 
 def six(kind, ctx, addr=None, port=0, only=None, listen=0):
     """An IPv6 socket of a context, for both families unless only."""
-    new = sock(kind, ctx, reuse=kind == TCP, family=socket.AF_INET6)
+    new = sock(kind, ctx, reuse=kind == TCP, af=socket.AF_INET6)
     try:
         if only is not None:
             new.setsockopt(SIX, V6ONLY, only)
