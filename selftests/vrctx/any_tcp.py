@@ -197,7 +197,7 @@ def test_dual_stack():
         for pair in pairs:
             shut(*pair)
         for af in (AF, socket.AF_INET):
-            own = sock(TCP, 1, ("0.0.0.0", 80), 16, af=af)
+            own = sock(TCP, 1, ("0.0.0.0", 80), 16, af=af, reuse=True)
             for ctx in ALL:             # one of the context goes first
                 shut(*four(ctx, own if ctx == 1 else listen))
             eq((pending(own), pending(listen)), (None, None), "queues")

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-# families: 4 6
 """Moving devices: what stays, what is flushed, what is refused.
 
 Guards kernel/net/vrctx/dev.c and the refusals in the stacking code.

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-# families: 4 6
 """Contexts that come and go while packets, sockets and devices are busy.
 
 Guards the references that carriers hold, the flush of the backlogs when a

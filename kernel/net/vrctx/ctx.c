@@ -7,6 +7,7 @@
 #include <linux/random.h>
 #include <linux/rhashtable.h>
 #include <net/ip_fib.h>
+#include <net/ipv6.h>
 #include <net/netns/hash.h>
 
 #include "ctx.h"
@@ -420,6 +421,10 @@ static void vrctx_free(struct vrctx *ctx)
 	ASSERT_RTNL();
 
 	trace_vrctx_free(ctx);
+#if IS_ENABLED(CONFIG_IPV6)
+	/* those that sockets held when the context was deleted */
+	ip6_fl_purge_vrctx(net, ctx->id);
+#endif
 	vrctx_map_set(net, ctx->id, NULL);
 	xa_erase(&net->vrctx.xa, ctx->id);
 	if (xa_empty(&net->vrctx.xa))
