@@ -168,45 +168,6 @@ def test_loopback():
 
 
 @only(6)
-def test_dual_stack():
-    """IPv4 connections of every context at an ANY listener of both families"""
-    for ctx in ALL:
-        LAB.rt.addr4(f"w{ctx}", "10.0.0.1/24")
-        W[ctx].far.rt.addr4("eth0", "10.0.0.2/24")
-
-    def four(ctx, listen):
-        with W[ctx].far:
-            one = connect(("10.0.0.1", 80), src=("10.0.0.2", 4000),
-                          af=socket.AF_INET)
-        two = wait(lambda: pending(listen), f"connection from {ctx}")
-        eq(get_ctx(two), ctx, "context of the child")
-        eq(two.getpeername()[:2], ("::ffff:10.0.0.2", 4000)
-           if listen.family == socket.AF_INET6 else ("10.0.0.2", 4000), "peer")
-        return one, two
-
-    def shut(one, two):
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        one.close()
-        two.close()
-
-    with any_listener() as listen:
-        pairs = [four(ctx, listen) for ctx in ALL]      # equal 4-tuples
-        for ctx, (one, two) in enumerate(pairs):
-            two.send(b"in %d" % ctx)
-            eq(one.recv(9), b"in %d" % ctx, "data")
-        for pair in pairs:
-            shut(*pair)
-        for af in (AF, socket.AF_INET):
-            own = sock(TCP, 1, ("0.0.0.0", 80), 16, af=af, reuse=True)
-            for ctx in ALL:             # one of the context goes first
-                shut(*four(ctx, own if ctx == 1 else listen))
-            eq((pending(own), pending(listen)), (None, None), "queues")
-            own.close()
-        refused(E.EADDRINUSE, "IPv4 ANY beside it", sock, TCP, ANY,
-                ("0.0.0.0", 80), af=socket.AF_INET)
-
-
-@only(6)
 def test_v6only():
     """an ANY listener for IPv6 alone leaves IPv4 to others"""
     with sock(TCP, ANY) as listen:
