@@ -10,7 +10,7 @@ import errno as E
 import socket
 import struct
 
-from vr_fam import AF, ip, only
+from vr_fam import ip, only
 from vr_net import (ANY, HIP, RIP, TCP, Lab, connect, get_ctx, pending, serve,
                     set_ctx, sock)
 from vr_pkt import ACK, RST, SYN, Peer, Wire
