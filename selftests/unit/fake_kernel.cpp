@@ -341,11 +341,11 @@ FakeKernel::Datagrams FakeKernel::list_addresses(const Request &request) const {
             Bytes host(16);
             host[0] = std::byte{0xfd};
             host[15] = std::byte{address.host};
-            answer.push_back(wire::message(
-                RTM_NEWADDR, NLM_F_MULTI, request.sequence,
-                body + attr(IFA_ADDRESS, host) +
-                    attr(IFA_FLAGS, u32(address.flags)) +
-                    attr(IFA_PROTO, wire::raw({address.proto}))));
+            answer.push_back(
+                wire::message(RTM_NEWADDR, NLM_F_MULTI, request.sequence,
+                              body + attr(IFA_ADDRESS, host) +
+                                  attr(IFA_FLAGS, u32(address.flags)) +
+                                  attr(IFA_PROTO, wire::raw({address.proto}))));
         }
     answer.push_back(wire::done(request.sequence, NLM_F_MULTI));
     return answer;

@@ -63,7 +63,7 @@ class FakeKernel {
     std::size_t per_datagram = 2;  // messages of a dump
     std::map<std::uint32_t, FakeContext> contexts;
     std::vector<FakeDevice> devices;
-    std::vector<FakeAddress> lost;  // what going down took
+    std::vector<FakeAddress> lost;                 // what going down took
     std::map<std::uint32_t, std::uint32_t> tasks;  // pid, context
     std::set<std::uint32_t> carried;  // numbers of deleted contexts in use
     std::vector<std::string> log;     // state changes in their order

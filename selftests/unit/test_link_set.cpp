@@ -46,12 +46,11 @@ void up_device(void **) {
 // Going down costs a device its IPv6 addresses. What somebody gave it comes
 // back; what the kernel makes by itself it makes again.
 void addresses_come_back(void **) {
-    fixture->device("eth1").addresses = {
-        {1},
-        {2, 0x80, 3},  // IFAPROT_KERNEL_LL
-        {3, 0, 2},     // IFAPROT_KERNEL_RA
-        {4, 0x01, 0},  // IFA_F_TEMPORARY
-        {5, 0x80, 17}};
+    fixture->device("eth1").addresses = {{1},
+                                         {2, 0x80, 3},  // IFAPROT_KERNEL_LL
+                                         {3, 0, 2},     // IFAPROT_KERNEL_RA
+                                         {4, 0x01, 0},  // IFA_F_TEMPORARY
+                                         {5, 0x80, 17}};
     fixture->device("eth0").addresses = {{6}};
     expect(vrctl_run("link", "set", "eth1", "red"),
            "eth1: taken down, moved to context red, brought up\n", "",
