@@ -27,8 +27,7 @@ constexpr auto address_kinds = [] {
 
 // Did somebody give the device the address (not the kernel itself)?
 Result<bool> is_static(const nlmsghdr &message, const ifaddrmsg &info) {
-    auto attrs =
-        netlink::Attrs::of(message, sizeof(ifaddrmsg), address_kinds);
+    auto attrs = netlink::Attrs::of(message, sizeof(ifaddrmsg), address_kinds);
     if (!attrs)
         return attrs.error();
     std::uint32_t flags =
@@ -54,7 +53,8 @@ Result<std::vector<Address>> static_addresses6(netlink::Socket &route,
         [&](const nlmsghdr &reply) -> Result<void> {
             if (reply.nlmsg_len < NLMSG_LENGTH(sizeof(ifaddrmsg)))
                 return Error{EBADMSG, {}, "malformed reply: too short"};
-            const auto *info = static_cast<const ifaddrmsg *>(NLMSG_DATA(&reply));
+            const auto *info =
+                static_cast<const ifaddrmsg *>(NLMSG_DATA(&reply));
             if (static_cast<int>(info->ifa_index) != ifindex ||
                 info->ifa_family != AF_INET6)
                 return {};
