@@ -246,7 +246,6 @@ void vrctx_fib_lo_up(struct net *net);
 
 /* ---- IPv6 FIB (fib6.c) ---- */
 
-#if IS_ENABLED(CONFIG_IPV6)
 /* Data path: the table of the context with the L3 domain @dom, NULL if it does
  * not exist or nobody was ever in it. That of a deleted context is empty. RCU.
  */
@@ -268,9 +267,6 @@ struct inet_peer_base *vrctx_peers6_rcu(const struct net *net, int dom);
 void vrctx_fib6_exit(struct net *net);
 /* lo has got its address: ::1 in every active context. RTNL. */
 void vrctx_fib6_lo_up(struct net *net);
-#else
-static inline void vrctx_fib6_lo_up(struct net *net) { }
-#endif
 
 /* ---- sockets (sock.c) ---- */
 
