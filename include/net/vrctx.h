@@ -234,6 +234,11 @@ static inline u32 vrctx_table_used(const struct net *net, u32 tb_id)
 	return unlikely(ctx) ? __vrctx_table_used(net, ctx) : 0;
 }
 
+/* User space is about to add a route to table @tb_id: set it up if it is that
+ * of a context, for both families. RTNL.
+ */
+int vrctx_table_prepare(struct net *net, u32 tb_id,
+			struct netlink_ext_ack *extack);
 /* Local routes are added by hand to @tb: true, and noted, if it is a context's */
 bool vrctx_fib_note_local(struct net *net, const struct fib_table *tb);
 /* May the context have such routes? Never wrong about "no". */
@@ -256,11 +261,6 @@ struct fib6_table *vrctx_fib6_rcu(const struct net *net, int dom);
 struct fib6_table *vrctx_fib6_table(const struct net *net, u32 tb_id);
 /* Next context table after context *@ctx (start with 0), sets *@ctx; RCU */
 struct fib6_table *vrctx_fib6_next(const struct net *net, u32 *ctx);
-/* User space is about to add a route to table @tb_id: set it up if it is that
- * of a context. RTNL.
- */
-int vrctx_fib6_prepare(struct net *net, u32 tb_id,
-		       struct netlink_ext_ack *extack);
 /* IPv6 peers as seen from an L3 domain, NULL if it has none. RCU. */
 struct inet_peer_base *vrctx_peers6_rcu(const struct net *net, int dom);
 /* Namespace exit: no more routes in any context */
@@ -522,8 +522,8 @@ static inline struct fib6_table *vrctx_fib6_next(const struct net *net,
 	return NULL;
 }
 
-static inline int vrctx_fib6_prepare(struct net *net, u32 tb_id,
-				     struct netlink_ext_ack *extack)
+static inline int vrctx_table_prepare(struct net *net, u32 tb_id,
+				      struct netlink_ext_ack *extack)
 {
 	return 0;
 }

@@ -92,6 +92,14 @@ def test_bind_rules():
         any_listener().close()
 
 
+def test_bind_address():
+    """ANY binds to an address whichever context has it, now or later"""
+    with sock(TCP, ANY, (RIP, 80), listen=16) as listen:
+        for ctx in ALL:
+            drop(*hand(ctx, listen))
+    sock(TCP, ANY, ("10.9.9.9", 80)).close()
+
+
 def test_reuseport():
     """SO_REUSEPORT: a group of ANY listeners, none with specific ones"""
     group = [any_listener(reuseport=True) for _ in range(3)]

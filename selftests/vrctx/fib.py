@@ -9,11 +9,12 @@ friends), and the rule that a route names devices of its own context only; the
 same of IPv6 (fib6.c).
 """
 import errno as E
+import struct
 
 import vr_nl as nl
-from vr_fam import V6, ip, only, packed, pick
+from vr_fam import ECHO_REQUEST, ICMP, V6, ip, only, packed, pick
 from vr_nl import table_of
-from vr_net import HIP, UDP, Lab, Netns, sock
+from vr_net import HIP, RAW, TCP, UDP, Lab, Netns, sock
 from vr_pkt import Wire
 from vr_rt import (RTM_DELRULE, RTN_BLACKHOLE, RTN_BROADCAST, RTN_LOCAL,
                    RTN_MULTICAST, RTN_PROHIBIT, RTN_UNICAST, RTN_UNREACHABLE)
@@ -83,6 +84,36 @@ def test_source_per_context():
     for ctx in ALL:
         eq(source(ctx, HIP), own(ctx), f"source in {ctx}")
         eq(leaves(ctx, HIP), [ctx], f"wires from {ctx}")
+
+
+KINDS = {"TCP": (TCP, 0), "UDP": (UDP, 0), "ping": (UDP, ICMP),
+         "raw": (RAW, 99)}
+
+
+@params(*[(k,) for k in KINDS])
+def test_kinds(kind):
+    """sockets of every kind take the routes of their context:"""
+    dest = (ip("203.0.113.1"), 80 if kind in ("TCP", "UDP") else 0)
+    data = struct.pack("!BBHHH", *ECHO_REQUEST, 0, 0, 1)
+
+    def send(one):
+        if kind != "TCP":
+            return one.sendto(data, dest)
+        one.settimeout(0)
+        return one.connect(dest)
+
+    RT.route("203.0.113.0/24", via=HIP, dev=W[1].dev, table=table_of(1))
+    for ctx in (0, 2):
+        with sock(KINDS[kind][0], ctx, proto=KINDS[kind][1]) as one:
+            refused(E.ENETUNREACH, f"in {ctx}", send, one)
+    with sock(KINDS[kind][0], 1, proto=KINDS[kind][1]) as one:
+        try:
+            send(one)
+        except BlockingIOError:
+            pass
+        eq([n for n, wire in W.items()
+            if any(p.dst == dest[0] for p in wire.sync())], [1], "wires")
+    RT.route_del("203.0.113.0/24", table=table_of(1))
 
 
 @params(*[(n,) for n in ALL])
@@ -327,6 +358,37 @@ def test_many_routes():
     eq(len([k for k in RT.routes(table_of(2)) if net in k[0]]), 101,
        "routes of 2")
     W[1].up()
+
+
+def test_get():
+    """route get: a device stands for its context, in either direction"""
+    for ctx in ALL:
+        if ctx:
+            RT.route("192.0.2.0/24", via=HIP, dev=W[ctx].dev,
+                     table=table_of(ctx))
+            got = RT.route_get("192.0.2.1", oif=W[ctx].dev)[1]
+            eq(got[4], struct.pack("=i", RT.ifindex(W[ctx].dev)), "device")
+            RT.route_del("192.0.2.0/24", table=table_of(ctx))
+        for other in ALL:
+            try:
+                kind = RT.route_get(own(other), HIP, iif=W[ctx].dev)[0]
+            except OSError:             # it is not said to forward
+                kind = None
+            eq(kind == RTN_LOCAL, ctx == other, f"{other}'s address in {ctx}")
+
+
+def test_first_route():
+    """a route makes the table of a context that nobody has used yet"""
+    LAB.vr.new(9)
+    RT.route("192.0.2.0/24", kind=RTN_BLACKHOLE, table=table_of(9))
+    refused(E.EINVAL, "send", source, 9, "192.0.2.1")
+    refused(E.ENETUNREACH, "another", source, 9, "198.51.100.1")
+    with sock(UDP, 9):                  # carries the number on
+        LAB.vr.delete(9, force=True)
+        err = refused(E.ENETUNREACH, "deleted", RT.route, "192.0.2.0/24",
+                      kind=RTN_BLACKHOLE, table=table_of(9))
+        check(err.extack, "no extack text")
+        eq(list(RT.routes(table_of(9))), [], "routes")
 
 
 def test_namespaces():

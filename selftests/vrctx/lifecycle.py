@@ -99,6 +99,7 @@ def test_blocked():
     tcp = sock(TCP, 1, ("127.0.0.1", 80), listen=2)
     linked = connect(("127.0.0.1", 80), 1)
     far = tcp.accept()[0]
+    raw = sock(RAW, 1, proto=99)
     out, tids = {}, []
 
     def block(name, one, fn, *argv):
@@ -115,6 +116,7 @@ def test_blocked():
     jobs = [threading.Thread(target=block, args=argv, daemon=True)
             for argv in (("udp", udp, udp.recv, 1),
                          ("accept", tcp, tcp.accept),
+                         ("raw", raw, raw.recv, 1),
                          ("tcp", linked, linked.recv, 1))]
     for job in jobs:
         job.start()
@@ -131,10 +133,11 @@ def test_blocked():
     for job in jobs:
         job.join(10 * slow())
     eq(out.get("udp"), E.ENETUNREACH, "UDP recv")
+    eq(out.get("raw"), E.ENETUNREACH, "raw recv")
     check(out.get("accept") in (*GONE, E.EINVAL), f"accept: {out}")
     check(out.get("tcp") in GONE, f"TCP recv: {out}")
     check(poll.poll(0), "poll sees nothing")
-    for one in (udp, tcp, linked, far, polled):
+    for one in (udp, tcp, linked, far, raw, polled):
         one.close()
 
 

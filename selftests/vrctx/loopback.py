@@ -10,7 +10,7 @@ of ::1, and that IPv6 sockets get the IPv4 of their context.
 import errno as E
 import socket
 
-from vr_fam import ip, only, pick
+from vr_fam import V6, ip, only, pick
 from vr_nl import table_of
 from vr_net import (RIP, TCP, UDP, Lab, connect, enter, get_ctx, inside,
                     pending, readable, sock)
@@ -121,6 +121,9 @@ def test_lo_down_up():
     RT.link_set("lo", up=False)
     for ctx in (0, 1, 3):
         eq(hears(ctx), False, f"{ctx} with lo down")
+        if V6:                  # IPv4 keeps local routes
+            eq([k for k in RT.routes(table_of(ctx) if ctx else 255)
+                if k[0] == "::1/128"], [], f"routes of {ctx}")
     LAB.vr.new(4)
     with inside(4):             # its routes are due when lo comes up
         # IPv6 may miss a source address before it misses the route

@@ -13,17 +13,50 @@ import struct
 from vr_fam import AF, PORT_UNREACH, pick
 from vr_net import HIP, RIP, UDP, Lab, connect, readable, serve, sock
 from vr_nl import NLM_F_ACK, NLM_F_CREATE, Netlink, attr, nest, text
-from vr_pkt import MF, Wire, ip_packet, quote, udp_datagram
+from vr_pkt import MF, RST, SYN, Wire, ip_packet, quote, udp_datagram
 from vr_tap import Skip, check, eq, params, run
 
 NFNL_NFTABLES = 10
 BATCH_BEGIN, BATCH_END = 0x10, 0x11
-NEWTABLE, NEWCHAIN, NEWRULE = 0, 3, 6
-PREROUTING, OUTPUT = 0, 3
+NEWTABLE, DELTABLE, NEWCHAIN, NEWRULE = 0, 2, 3, 6
+PREROUTING, INPUT, OUTPUT = 0, 1, 3
+META_MARK, META_L4PROTO = 3, 16
+FLAGS = NLM_F_CREATE | NLM_F_ACK
 
 
 def be32(kind, val):
     return attr(kind, struct.pack("!I", val))
+
+
+def expr(name, *attrs):
+    return nest(1, text(1, name), nest(2, *attrs))
+
+
+def data(kind, val):
+    return nest(kind, attr(1, val))
+
+
+def port_is(proto, port):
+    """Expressions: the packet is of the protocol, to the port."""
+    return (expr("meta", be32(1, 1), be32(2, META_L4PROTO)),
+            expr("cmp", be32(1, 1), be32(2, 0), data(3, bytes([proto]))),
+            expr("payload", be32(1, 1), be32(2, 2), be32(3, 2), be32(4, 2)),
+            expr("cmp", be32(1, 1), be32(2, 0),
+                 data(3, struct.pack("!H", port))))
+
+
+def new_table(name):
+    return NEWTABLE, FLAGS, text(1, name)
+
+
+def new_chain(table, name, hook, kind="filter"):
+    return (NEWCHAIN, FLAGS, text(1, table) + text(3, name)
+            + nest(4, be32(1, hook), be32(2, 0)) + text(7, kind))
+
+
+def new_rule(table, chain, *exprs):
+    return (NEWRULE, FLAGS | 0x800, text(1, table) + text(2, chain)
+            + nest(4, *exprs))
 
 
 class Nft(Netlink):
@@ -50,15 +83,10 @@ class Nft(Netlink):
 
 def track():
     """A rule that looks at the state of connections: tracking is on."""
-    flags = NLM_F_CREATE | NLM_F_ACK
-    ct_expr = nest(1, text(1, "ct"), nest(2, be32(1, 1), be32(2, 0)))
-    msgs = [(NEWTABLE, flags, text(1, "t"))]
+    msgs = [new_table("t")]
     for name, hook in (("in", PREROUTING), ("out", OUTPUT)):
-        msgs.append((NEWCHAIN, flags, text(1, "t") + text(3, name)
-                     + nest(4, be32(1, hook), be32(2, 0))
-                     + text(7, "filter")))
-        msgs.append((NEWRULE, flags | 0x800, text(1, "t") + text(2, name)
-                     + nest(4, ct_expr)))
+        msgs += [new_chain("t", name, hook),
+                 new_rule("t", name, expr("ct", be32(1, 1), be32(2, 0)))]
     try:
         Nft(12).batch(*msgs)
     except OSError as err:
@@ -155,6 +183,42 @@ def test_errors():
     eq(socks[1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 111, "in 1")
     for one in socks.values():
         one.close()
+
+
+def test_reject():
+    """what a rule rejects is answered in the packet's context"""
+    unreach = pick(3, 4)                # port unreachable
+    nft = Nft(12)
+    nft.batch(new_table("r"), new_chain("r", "in", INPUT),
+              new_rule("r", "in", *port_is(6, 81),
+                       expr("reject", be32(1, 1), attr(2, b"\0"))),
+              new_rule("r", "in", *port_is(17, 81),
+                       expr("reject", be32(1, 0), attr(2, bytes([unreach])))))
+    for ctx in ALL:
+        W[ctx].send_tcp(4000, 81, 1000, flags=SYN)
+        W[ctx].expect(lambda p: p.proto == 6 and p.flags & RST, "RST")
+        W[ctx].send_udp(4000, 81, b"x")
+        W[ctx].expect(lambda p: p.icmp == PORT_UNREACH, "unreachable")
+        for other in set(ALL) - {ctx}:
+            W[other].silent(f"an answer in {ctx}")
+    nft.batch((DELTABLE, NLM_F_ACK, text(1, "r")))
+
+
+def test_reroute():
+    """a mark set on output has the route looked up again, in the context"""
+    nft = Nft(12)
+    nft.batch(new_table("m"), new_chain("m", "out", OUTPUT, "route"),
+              new_rule("m", "out", *port_is(17, 82),
+                       expr("immediate", be32(1, 1),
+                            data(2, struct.pack("=I", 7))),
+                       expr("meta", be32(2, META_MARK), be32(3, 1))))
+    for ctx in ALL:
+        with sock(UDP, ctx) as one:
+            one.sendto(b"x", (HIP, 82))
+        for n in ALL:
+            eq([p.dport for p in W[n].sync() if p.proto == 17],
+               [82] if n == ctx else [], f"wire of {n}, sent in {ctx}")
+    nft.batch((DELTABLE, NLM_F_ACK, text(1, "m")))
 
 
 run(globals())

@@ -19,7 +19,7 @@ from vr_nl import NLM_F_REPLACE, attr, table_of
 from vr_net import (HIP, RAW, TCP, UDP, Lab, connect, get_ctx, inside,
                     set_ctx, sock)
 from vr_pkt import BROADCAST, Wire, ip_packet
-from vr_rt import IFA_F_NODAD, RTM_NEWADDR
+from vr_rt import IFA_F_NODAD, RTM_NEWADDR, RTN_LOCAL, sysctl
 from vr_tap import eq, params, refused, run, wait
 
 LAB = Lab(1, 2, hosts=False)
@@ -115,6 +115,22 @@ def test_loopback_address6():
             want = (wired(ctx), ip(f"172.16.{ctx}.1")) if ctx else \
                 ("2001:db8::77",)
             eq(got in want, True, f"{got} in {ctx}, want one of {want}")
+    RT.addr_del("lo", "2001:db8::77/128")
+
+
+@only(6)
+def test_loopback_only():
+    """use_oif_addrs_only: what the loopback device has is context 0's"""
+    dest = "2001:db8:1::5"
+    RT.addr("lo", "2001:db8::77/128")
+    sysctl("net.ipv6.conf.lo.use_oif_addrs_only", 1)
+    for table in (255, table_of(1)):
+        RT.route("2001:db8:1::/48", dev="lo", kind=RTN_LOCAL, table=table)
+    eq(source(0, dest), "2001:db8::77", "source in 0")
+    refused(E.EADDRNOTAVAIL, "in 1", source, 1, dest)
+    for table in (255, table_of(1)):
+        RT.route_del("2001:db8:1::/48", table=table)
+    sysctl("net.ipv6.conf.lo.use_oif_addrs_only", 0)
     RT.addr_del("lo", "2001:db8::77/128")
 
 

@@ -201,6 +201,17 @@ class Rtnl(Netlink):
         kwargs.setdefault("kind", 0)
         self.request(RTM_DELROUTE, 0, self.route_msg(dst, **kwargs))
 
+    def route_get(self, dst, src=None, iif=None, oif=None):
+        """What "ip route get" says: (type, attributes)."""
+        bits = len(packed(dst)) * 8
+        msg = struct.pack("=BBBBBBBBI", family_of(dst), bits,
+                          bits if src else 0, 0, 0, 0, 0, 0, 0)
+        msg += attr(1, packed(dst)) + (attr(2, packed(src)) if src else b"")
+        msg += u32(3, self.ifindex(iif)) if iif else b""
+        msg += u32(4, self.ifindex(oif)) if oif else b""
+        body = self.request(RTM_GETROUTE, 0, msg)[0]
+        return body[7], parse(body[12:])
+
     def all_routes(self, table, family=AF, dev=None):
         """((prefix, type), attributes) of a table, 0: of all tables."""
         msg = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 0, 0)

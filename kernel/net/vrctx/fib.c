@@ -41,6 +41,23 @@ struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id)
 	return ctx ? rcu_dereference_rtnl(ctx->fib4) : NULL;
 }
 
+int vrctx_table_prepare(struct net *net, u32 tb_id,
+			struct netlink_ext_ack *extack)
+{
+	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb_id));
+
+	ASSERT_RTNL();
+
+	if (!ctx)
+		return 0;
+	if (ctx->dead) {
+		NL_SET_ERR_MSG(extack, "The context of the table is deleted");
+		return -ENETUNREACH;
+	}
+
+	return vrctx_activate(ctx);
+}
+
 struct fib_table *vrctx_fib_table_new(struct net *net, u32 tb_id)
 {
 	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb_id));

@@ -53,23 +53,6 @@ struct fib6_table *vrctx_fib6_next(const struct net *net, u32 *id)
 	return NULL;
 }
 
-int vrctx_fib6_prepare(struct net *net, u32 tb_id,
-		       struct netlink_ext_ack *extack)
-{
-	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb_id));
-
-	ASSERT_RTNL();
-
-	if (!ctx)
-		return 0;
-	if (ctx->dead) {
-		NL_SET_ERR_MSG(extack, "The context of the table is deleted");
-		return -ENETUNREACH;
-	}
-
-	return vrctx_activate(ctx);
-}
-
 struct inet_peer_base *vrctx_peers6_rcu(const struct net *net, int dom)
 {
 	struct fib6_table *tb;
