@@ -9,8 +9,9 @@ of ::1, and that IPv6 sockets get the IPv4 of their context.
 """
 import errno as E
 import socket
+import struct
 
-from vr_fam import V6, ip, only, pick
+from vr_fam import ECHO_REQUEST, ICMP, V6, ip, only, pick
 from vr_nl import table_of
 from vr_net import (RIP, TCP, UDP, Lab, connect, enter, get_ctx, inside,
                     pending, readable, sock)
@@ -87,6 +88,33 @@ def test_task():
     eq((pending(listen[0]), pending(listen[1])), (None, None), "others")
     for s in (one, two, *listen.values()):
         s.close()
+
+
+def test_ping():
+    """echo requests with one ident are answered in the context of each"""
+    echo = struct.pack("!BBHHH", *ECHO_REQUEST, 0, 0, 1)
+    socks = {n: sock(UDP, n, ("0.0.0.0", 77), proto=ICMP) for n in ALL}
+    for n, one in socks.items():
+        one.sendto(echo + b"from %d" % n, (ip("127.0.0.1"), 0))
+    for n, one in socks.items():
+        eq(one.recv(99)[8:], b"from %d" % n, f"reply in {n}")
+    for n, one in socks.items():
+        eq(readable(one), None, f"another in {n}")
+        one.close()
+
+
+def test_fragments():
+    """a datagram that is sent in fragments arrives in its context"""
+    RT.link_set("lo", mtu=1500)
+    for ctx in ALL:
+        bound = {n: sock(UDP, n, ("127.0.0.1", 53)) for n in ALL}
+        with sock(UDP, ctx) as one:
+            one.sendto(bytes(4000), (ip("127.0.0.1"), 53))
+        eq(len(bound[ctx].recv(9000)), 4000, f"datagram in {ctx}")
+        for n, one in bound.items():
+            eq(readable(one), None, f"datagram in {n}, sent in {ctx}")
+            one.close()
+    RT.link_set("lo", mtu=65536)
 
 
 def test_other_address():

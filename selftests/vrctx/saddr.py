@@ -328,6 +328,12 @@ def test_error_source():
         W[ctx].send_udp(4000, 9, b"x")
         pkt = W[ctx].expect(lambda p: p.proto == ICMP, "port unreachable")
         eq(pkt.src, wired(ctx), f"source in {ctx}")
+        # that which the packet was for, if it is one of the context
+        RT.addr(W[ctx].dev, "10.0.0.210/24")
+        W[ctx].send_udp(4000, 9, b"x", dst="10.0.0.210")
+        pkt = W[ctx].expect(lambda p: p.proto == ICMP, "port unreachable")
+        eq(pkt.src, ip("10.0.0.210"), f"source in {ctx}")
+        RT.addr_del(W[ctx].dev, "10.0.0.210/24")
 
 
 def test_pktinfo_received():
