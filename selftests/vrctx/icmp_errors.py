@@ -297,12 +297,17 @@ def test_probe(one, two):
     sysctl("net.ipv4.icmp_echo_enable_probe", 1)
     for ctx, code in ((one, 0), (two, 2)):
         dev = W[ctx].dev.encode()
+        addr = packed(f"10.5.{ctx}.1")
+        LAB.rt.addr(W[ctx].dev, f"10.5.{ctx}.1/24")
         for kind, ident in ((1, dev + b"\0" * (4 - len(dev))),
-                            (2, struct.pack("!I", LAB.rt.ifindex(W[ctx].dev)))):
-            obj = struct.pack("!HBB", 8, 3, kind) + ident
+                            (2, struct.pack("!I", LAB.rt.ifindex(W[ctx].dev))),
+                            (3, struct.pack("!HBB", pick(1, 2), len(addr), 0)
+                             + addr)):
+            obj = struct.pack("!HBB", 4 + len(ident), 3, kind) + ident
             W[one].send_icmp(EXT_ECHO, 0, 0x07000001, b"\x20\0\0\0" + obj)
             pkt = W[one].expect(lambda p: p.proto == ICMP, "extended reply")
             eq(pkt.icmp, (EXT_REPLY, code), f"{dev} by {kind}")
+        LAB.rt.addr_del(W[ctx].dev, f"10.5.{ctx}.1/24")
 
 
 def test_raw_protocol_elsewhere():

@@ -325,14 +325,12 @@ def test_hdrincl():
 def test_error_source():
     """ICMP errors come from an address of the context they concern"""
     for ctx in ALL:
-        W[ctx].send_udp(4000, 9, b"x")
-        pkt = W[ctx].expect(lambda p: p.proto == ICMP, "port unreachable")
-        eq(pkt.src, wired(ctx), f"source in {ctx}")
         # that which the packet was for, if it is one of the context
         RT.addr(W[ctx].dev, "10.0.0.210/24")
-        W[ctx].send_udp(4000, 9, b"x", dst="10.0.0.210")
-        pkt = W[ctx].expect(lambda p: p.proto == ICMP, "port unreachable")
-        eq(pkt.src, ip("10.0.0.210"), f"source in {ctx}")
+        for dest in (f"10.0.0.{100 + ctx}", "10.0.0.210"):
+            W[ctx].send_udp(4000, 9, b"x", dst=dest)
+            pkt = W[ctx].expect(lambda p: p.proto == ICMP, "port unreachable")
+            eq(pkt.src, ip(dest), f"source in {ctx}")
         RT.addr_del(W[ctx].dev, "10.0.0.210/24")
 
 

@@ -422,7 +422,7 @@ static void vrctx_free(struct vrctx *ctx)
 
 	trace_vrctx_free(ctx);
 #if IS_ENABLED(CONFIG_IPV6)
-	/* those that sockets held when the context was deleted */
+	/* those that linger, and those that sockets held until now */
 	ip6_fl_purge_vrctx(net, ctx->id);
 #endif
 	vrctx_map_set(net, ctx->id, NULL);

@@ -183,10 +183,8 @@ void vrctx_purge(struct net *net, u32 id)
 
 	vrctx_purge_frags(net->ipv4.fqdir, id, false);
 #if IS_ENABLED(CONFIG_IPV6)
-	if (ipv6_mod_enabled()) {
+	if (ipv6_mod_enabled())
 		vrctx_purge_frags(net->ipv6.fqdir, id, true);
-		ip6_fl_purge_vrctx(net, id);
-	}
 #endif
 	inetpeer_purge_vif(net->ipv4.peers, vrctx_l3dom(id));
 
