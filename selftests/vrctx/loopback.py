@@ -93,7 +93,11 @@ def test_task():
 def test_ping():
     """echo requests with one ident are answered in the context of each"""
     echo = struct.pack("!BBHHH", *ECHO_REQUEST, 0, 0, 1)
-    socks = {n: sock(UDP, n, ("0.0.0.0", 77), proto=ICMP) for n in ALL}
+    socks = {n: sock(UDP, n, proto=ICMP) for n in ALL}
+    for n, one in socks.items():
+        # which they are born with
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        one.bind((ip("0.0.0.0"), 77))
     for n, one in socks.items():
         one.sendto(echo + b"from %d" % n, (ip("127.0.0.1"), 0))
     for n, one in socks.items():

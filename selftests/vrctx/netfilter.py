@@ -209,21 +209,20 @@ def test_fib_expression():
     nft = Nft(12)
     nft.batch(new_table("f"), new_chain("f", "in", PREROUTING),
               new_rule("f", "in", *port_is(17, 83),
-                       # fib daddr type != local
-                       expr("fib", be32(1, 1), be32(2, 3), be32(3, 2)),
-                       expr("cmp", be32(1, 1), be32(2, 1),
-                            data(3, struct.pack("=I", 2))),
+                       # fib saddr oif missing drop
+                       expr("fib", be32(1, 1), be32(2, 1), be32(3, 1)),
+                       expr("cmp", be32(1, 1), be32(2, 0), data(3, bytes(4))),
                        expr("immediate", be32(1, 0),
                             nest(2, nest(2, be32(1, 0))))))
     for ctx in ALL:
         LAB.rt.addr(W[ctx].dev, f"10.6.{ctx}.1/24")
     for ctx in ALL:
-        with sock(UDP, ctx, ("0.0.0.0", 83)) as one:
+        with sock(UDP, ctx, (RIP, 83)) as one:
             for other in ALL:
-                W[ctx].send_udp(4000, 83, b"x", dst=f"10.6.{other}.1")
+                W[ctx].send_udp(4000, 83, b"x", src=f"10.6.{other}.9")
                 W[ctx].sync()
                 eq(readable(one), b"x" if other == ctx else None,
-                   f"{other}'s address in {ctx}")
+                   f"from a network of {other} in {ctx}")
     for ctx in ALL:
         LAB.rt.addr_del(W[ctx].dev, f"10.6.{ctx}.1/24")
     nft.batch((DELTABLE, NLM_F_ACK, text(1, "f")))
