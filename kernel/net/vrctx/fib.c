@@ -60,16 +60,9 @@ int vrctx_table_prepare(struct net *net, u32 tb_id,
 
 struct fib_table *vrctx_fib_table_new(struct net *net, u32 tb_id)
 {
-	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb_id));
-	int err;
+	int err = vrctx_table_prepare(net, tb_id, NULL);
 
-	if (!ctx)
-		return NULL;
-	if (ctx->dead)
-		return ERR_PTR(-ENETUNREACH);
-
-	err = vrctx_activate(ctx);
-	return err ? ERR_PTR(err) : rtnl_dereference(ctx->fib4);
+	return err ? ERR_PTR(err) : vrctx_fib_table(net, tb_id);
 }
 
 struct fib_table *vrctx_fib_table_next(struct net *net, u32 *id)
