@@ -20,6 +20,7 @@ from vr_pkt import Wire, ip_packet, udp_datagram
 from vr_rt import RTM_NEWNEXTHOP, RTM_NEWROUTE, Rtnl
 from vr_tap import Skip, check, eq, params, refused, run
 
+NETLINK_GENERIC = 16
 LAB = Lab(5, hosts=False)
 VR, RT = LAB.vr, LAB.rt
 RT.link_add("d5", "dummy")
@@ -27,7 +28,7 @@ VR.move("d5", 5)
 RT.addr("d5", "10.5.0.1/24")
 RT.link_set("d5", up=True)
 FAMILIES = {"AF_AX25": 3, "AF_IPX": 4, "AF_APPLETALK": 5, "AF_KEY": 15,
-            "AF_PACKET": 17, "AF_RDS": 21, "AF_LLC": 26, "AF_CAN": 29,
+            "AF_RDS": 21, "AF_LLC": 26, "AF_CAN": 29,
             "AF_TIPC": 30, "AF_BLUETOOTH": 31, "AF_RXRPC": 33, "AF_KCM": 41,
             "AF_QIPCRTR": 42, "AF_SMC": 43, "AF_XDP": 44, "AF_VSOCK": 40,
             "AF_PHONET": 35, "AF_IEEE802154": 36, "AF_NFC": 39}
@@ -61,7 +62,7 @@ NETLINK = {"ROUTE": 0, "USERSOCK": 2, "SOCK_DIAG": 4, "XFRM": 6, "ISCSI": 8,
            "AUDIT": 9, "FIB_LOOKUP": 10, "CONNECTOR": 11, "NETFILTER": 12,
            "DNRTMSG": 14, "KOBJECT_UEVENT": 15, "GENERIC": 16,
            "SCSITRANSPORT": 18, "CRYPTO": 21}
-NL_GOOD = ("ROUTE", "GENERIC", "KOBJECT_UEVENT", "AUDIT")
+NL_GOOD = ("ROUTE", "SOCK_DIAG", "GENERIC", "KOBJECT_UEVENT", "AUDIT")
 
 
 @only(4)
@@ -347,14 +348,32 @@ def test_router_alert():
 @params(("vxlan", u32(1, 77) + nl.attr(15, b"\x12\xb5")
          + pick(b"", nl.attr(17, packed("10.9.9.9")))), ("wireguard", b""))
 def test_kernel_sockets(kind, data):
-    """the kernel opens no socket of context 0 for a task in a context:"""
+    """a device that needs a socket of the kernel is not made in a context:"""
     with inside(5):
         rt = Rtnl()
-        rt.link_add("t0", kind, data)
-        refused(E.EOPNOTSUPP, kind, rt.link_set, "t0", up=True)
+        err = refused(E.EOPNOTSUPP, kind, rt.link_add, "t0", kind, data)
+        check(err.extack, "no extack text")
+        refused(E.ENODEV, "not there", rt.ifindex, "t0")
         rt.close()
+    RT.link_add("t0", kind, data)
     RT.link_set("t0", up=True)          # fine in context 0
     RT.link_del("t0")
+
+
+@params("fou", "l2tp", "netdev", "mptcp_pm", "devlink", "tcp_metrics")
+def test_genl(name):
+    """a generic netlink family that does no contexts:"""
+    try:
+        num = nl.Netlink(NETLINK_GENERIC).genl_family(name)[0]
+    except OSError:
+        return                          # not in this kernel
+    with inside(5):
+        one = nl.Netlink(NETLINK_GENERIC)
+    for flags in (0, nl.NLM_F_DUMP):
+        err = refused(E.EOPNOTSUPP, name, one.request, num, flags,
+                      struct.pack("=BBH", 1, 1, 0))
+        check(err.extack, "no extack text")
+    one.close()
 
 
 def test_af_packet_sees_devices():

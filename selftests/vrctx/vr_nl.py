@@ -28,6 +28,7 @@ ID_MAX = 0x00ffffff
 NAME_MAX = 31
 TABLE_BASE = 0x01000000
 ANY = 0xffffffff
+NL_ATTR = 5714            # VRCTX_NL_ATTR of links and sockets
 SO_VRCTX = SCM_VRCTX = 0x5652
 
 FIELDS = {A_ID: "id", A_NAME: "name", A_TABLE: "table", A_DEVICES: "devices",

@@ -425,6 +425,7 @@ static void vrctx_free(struct vrctx *ctx)
 	/* those that linger, and those that sockets held until now */
 	ip6_fl_purge_vrctx(net, ctx->id);
 #endif
+	vrctx_conf_free(ctx);
 	vrctx_map_set(net, ctx->id, NULL);
 	xa_erase(&net->vrctx.xa, ctx->id);
 	if (xa_empty(&net->vrctx.xa))

@@ -20,6 +20,8 @@
 #define VRCTX_MAP_MIN	64
 #define VRCTX_MAP_MAX	131072
 
+struct vrctx_conf;
+
 /**
  * DOC: Locking
  *
@@ -44,6 +46,7 @@
  * @fib4: IPv4 FIB table, NULL unless active and alive
  * @fib6: IPv6 FIB table, NULL unless active; stays, empty, until it is freed
  * @stats: packet counters, NULL unless active
+ * @conf: sysctls it has set, NULL if none
  * @net: namespace
  * @name: name or NULL, under RCU
  * @refs: one for being alive, one for each carrier
@@ -61,6 +64,7 @@ struct vrctx {
 	struct fib_table __rcu		*fib4;
 	struct fib6_table __rcu		*fib6;
 	struct vrctx_stats __percpu	*stats;
+	struct vrctx_conf __rcu		*conf;
 	struct net			*net;
 	const char __rcu		*name;
 	refcount_t			refs;
@@ -163,6 +167,19 @@ static inline int vrctx_fib6_add(struct vrctx *ctx) { return 0; }
 static inline void vrctx_fib6_del(struct vrctx *ctx) { }
 static inline void vrctx_fib6_free(struct vrctx *ctx) { }
 static inline bool vrctx_fib6_taken(struct net *net, u32 id) { return false; }
+#endif
+
+/* rtnl.c */
+void vrctx_nl_tell(struct net *net, struct sk_buff *skb, u32 ctx, u32 group,
+		   gfp_t gfp);
+
+/* conf.c */
+#ifdef CONFIG_SYSCTL
+void vrctx_conf_enter(struct net_device *dev);
+void vrctx_conf_free(struct vrctx *ctx);
+#else
+static inline void vrctx_conf_enter(struct net_device *dev) { }
+static inline void vrctx_conf_free(struct vrctx *ctx) { }
 #endif
 
 /* purge.c */

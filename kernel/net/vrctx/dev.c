@@ -11,6 +11,7 @@
 #include <net/dst.h>
 #include <net/ipv6_stubs.h>
 #include <net/rtnetlink.h>
+#include <net/vrctx_view.h>
 
 #include "ctx.h"
 
@@ -174,6 +175,7 @@ static void vrctx_dev_assign(struct net_device *dev, struct vrctx *ctx)
 		old->ndev--;
 		vrctx_put(old);
 	}
+	vrctx_conf_enter(dev);
 	vrctx_notify_dev(dev);
 }
 
@@ -193,10 +195,26 @@ static void vrctx_dev_neigh_flush(struct net_device *dev)
 #endif
 }
 
+/* Those inside see a device come and go as it moves */
+static void vrctx_dev_tell(struct net_device *dev, u32 old)
+{
+	struct sk_buff *skb;
+
+	if (old) {
+		skb = rtmsg_ifinfo_build_skb(RTM_DELLINK, dev, ~0U, 0,
+					     GFP_KERNEL, NULL, 0, 0, NULL);
+		if (skb)
+			vrctx_nl_tell(dev_net(dev), skb, old, RTNLGRP_LINK,
+				      GFP_KERNEL);
+	}
+	rtmsg_ifinfo(RTM_NEWLINK, dev, 0, GFP_KERNEL, 0, NULL);
+}
+
 /* Move a device that is down. RTNL. */
 static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 {
 	int err = ctx ? vrctx_activate(ctx) : 0;
+	u32 old = dev->vrctx;
 
 	if (err)
 		return err;
@@ -214,6 +232,7 @@ static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 	synchronize_net();
 
 	vrctx_dev_assign(dev, ctx);
+	vrctx_dev_tell(dev, old);
 
 	return 0;
 }
@@ -309,6 +328,35 @@ int vrctx_dev_set(struct net_device *dev, struct vrctx *ctx,
 
 	return vrctx_dev_move(dev, ctx);
 }
+
+/* A process in context @id made the device, and the other end of a pair */
+int __vrctx_dev_born(struct net_device *dev, u32 id,
+		     struct netlink_ext_ack *extack)
+{
+	struct net *net = dev_net(dev);
+	struct net_device *peer = NULL;
+	struct vrctx *ctx;
+	int err;
+
+	ASSERT_RTNL();
+
+	ctx = vrctx_find_live(net, id);
+	if (!ctx) {
+		NL_SET_ERR_MSG(extack, "The context is deleted");
+		return -ENETUNREACH;
+	}
+	err = vrctx_dev_set(dev, ctx, extack);
+	if (err || !dev->netdev_ops->ndo_get_peer_dev)
+		return err;
+
+	rcu_read_lock();
+	peer = dev->netdev_ops->ndo_get_peer_dev(dev);
+	rcu_read_unlock();
+	/* RTNL keeps it */
+	return peer && net_eq(dev_net(peer), net) ?
+	       vrctx_dev_set(peer, ctx, extack) : 0;
+}
+EXPORT_SYMBOL_GPL(__vrctx_dev_born);
 
 /* Take the devices of a context down and move them to context 0. RTNL. */
 void vrctx_dev_evict(struct vrctx *ctx)

@@ -123,14 +123,15 @@ bool vrctx_fib_note_local(struct net *net, const struct fib_table *tb)
 	return true;
 }
 
-/* Add or remove local @dst/@len on the loopback device */
+/* Add or remove @dst/@len on the loopback device */
 static int vrctx_fib_local(struct vrctx *ctx, struct fib_table *tb, bool add,
-			   __be32 dst, int len)
+			   u8 type, __be32 dst, int len)
 {
 	struct fib_config cfg = {
 		.fc_protocol	= RTPROT_KERNEL,
-		.fc_type	= RTN_LOCAL,
-		.fc_scope	= RT_SCOPE_HOST,
+		.fc_type	= type,
+		.fc_scope	= type == RTN_LOCAL ? RT_SCOPE_HOST :
+						      RT_SCOPE_LINK,
 		.fc_table	= tb->tb_id,
 		.fc_dst		= dst,
 		.fc_dst_len	= len,
@@ -155,15 +156,29 @@ static int vrctx_fib_local(struct vrctx *ctx, struct fib_table *tb, bool add,
  */
 static int vrctx_fib_lo(struct vrctx *ctx, struct fib_table *tb, bool add)
 {
-	int err, err2;
+	const __be32 addr = htonl(INADDR_LOOPBACK), mask = inet_make_mask(8);
+	const struct {
+		__be32	dst;
+		u8	len;
+		u8	type;
+	} routes[] = {
+		{ addr,		32,	RTN_LOCAL },
+		{ addr & mask,	8,	RTN_LOCAL },
+		{ addr | ~mask,	32,	RTN_BROADCAST },
+	};
+	unsigned int i;
+	int err = 0;
 
-	err = vrctx_fib_local(ctx, tb, add, htonl(INADDR_LOOPBACK), 32);
-	if (err && add)
-		return err;
+	for (i = 0; i < ARRAY_SIZE(routes); i++) {
+		int this = vrctx_fib_local(ctx, tb, add, routes[i].type,
+					   routes[i].dst, routes[i].len);
 
-	err2 = vrctx_fib_local(ctx, tb, add, htonl(INADDR_LOOPBACK) &
-					     inet_make_mask(8), 8);
-	return err ? : err2;
+		if (this && add)
+			return this;
+		err = err ? : this;
+	}
+
+	return err;
 }
 
 static void vrctx_fib_free(struct vrctx *ctx, struct fib_table *tb)

@@ -31,10 +31,12 @@ static int vrctx_sock_family(int family, int type, int protocol)
 	switch (family) {
 	case AF_UNIX:
 	case AF_ALG:
+	case AF_PACKET:
 		break;
 	case AF_NETLINK:
 		ok = protocol == NETLINK_ROUTE ||
 		     protocol == NETLINK_GENERIC ||
+		     protocol == NETLINK_SOCK_DIAG ||
 		     protocol == NETLINK_KOBJECT_UEVENT ||
 		     protocol == NETLINK_AUDIT;
 		break;

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Virtual-router contexts: what a process in one sees of the network, and may
+ * change: its own. For rtnetlink (rtnl.c), ioctls, /proc/net and sock_diag.
+ *
+ * A netlink socket sees with the eyes of the context it was made in, an ioctl
+ * and an open() with those of the calling process. Context 0 sees everything.
+ */
+#ifndef _NET_VRCTX_VIEW_H
+#define _NET_VRCTX_VIEW_H
+
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/sched.h>
+#include <linux/seq_file_net.h>
+#include <linux/skbuff.h>
+#include <net/sock.h>
+#include <net/vrctx.h>
+
+#ifdef CONFIG_NET_VRCTX
+
+/* The context a request or a dump comes from: that of its socket */
+#define vrctx_nl_inside(skb)						\
+	(vrctx_active() && NETLINK_CB(skb).sk ?				\
+	 NETLINK_CB(skb).sk->sk_vrctx : 0U)
+/* Does context @ctx see what is of context @of? */
+#define vrctx_seen(of, ctx)	(!(ctx) || (of) == (ctx))
+#define vrctx_sk_seen(sk, ctx)	vrctx_seen((sk)->sk_vrctx, ctx)
+#define vrctx_dev_seen(dev, ctx)					\
+	(vrctx_seen((dev)->vrctx, ctx) || (dev)->flags & IFF_LOOPBACK)
+#define vrctx_nl_sees(skb, dev)		vrctx_dev_seen(dev, vrctx_nl_inside(skb))
+/* A proxy entry for all devices is context 0's */
+#define vrctx_pneigh_seen(n, ctx)					\
+	(!(ctx) || ((n)->dev && vrctx_dev_seen((n)->dev, ctx)))
+#define vrctx_nl_sees_pneigh(skb, n)					\
+	vrctx_pneigh_seen(n, vrctx_nl_inside(skb))
+/* The same for the calling process */
+#define vrctx_view()	(vrctx_active() ? task_vrctx(current) : 0U)
+#define vrctx_view_sees(dev)	vrctx_dev_seen(dev, vrctx_view())
+/* An ioctl means the network of the process: is it that of the socket, too? */
+#define vrctx_view_is(sk)						\
+	(!(sk)->sk_vrctx || (sk)->sk_vrctx == vrctx_view())
+
+/* The message @skb is about @dev: those who see it may hear of it */
+#define vrctx_nl_about(skb, dev)					\
+	skb_set_vrctx(skb, (dev)->flags & IFF_LOOPBACK ? SK_VRCTX_ANY :	\
+							 (dev)->vrctx)
+/* The same for an address; of the loopback device, they see some only */
+#define vrctx_nl_about_addr(skb, dev, loopback)				\
+do {									\
+	if (!((dev)->flags & IFF_LOOPBACK) || (loopback))		\
+		vrctx_nl_about(skb, dev);				\
+} while (0)
+/* The message @skb answers @req: write it as the requester sees things */
+#define vrctx_nl_reply(skb, req)	skb_set_vrctx(skb, vrctx_nl_inside(req))
+
+bool __vrctx_nl_hears(const struct sock *sk, const struct sk_buff *skb,
+		      const struct net *net);
+/* May the socket hear the multicast message, from @net? */
+#define vrctx_nl_hears(sk, skb, net)					\
+	(!vrctx_active() || __vrctx_nl_hears(sk, skb, net))
+
+int __vrctx_rtnl_check(const struct sk_buff *skb, const struct nlmsghdr *nlh,
+		       struct netlink_ext_ack *extack);
+/* Before a handler: may the requester do that? 0, or -errno with a text. Under
+ * RTNL unless the handler does without.
+ */
+#define vrctx_rtnl_check(skb, nlh, extack)				\
+	(likely(!vrctx_nl_inside(skb)) ? 0 :				\
+	 __vrctx_rtnl_check(skb, nlh, extack))
+
+int __vrctx_dev_born(struct net_device *dev, u32 id,
+		     struct netlink_ext_ack *extack);
+/* A handler has made @dev: it is in the context of the requester. 0 or -errno
+ * with a text. RTNL.
+ */
+#define vrctx_dev_born(dev, skb, extack)				\
+	(likely(!vrctx_nl_inside(skb)) ||				\
+	 !net_eq(dev_net(dev), sock_net((skb)->sk)) ? 0 :		\
+	 __vrctx_dev_born(dev, vrctx_nl_inside(skb), extack))
+
+/* A process has made @dev, not by rtnetlink: the same */
+#define vrctx_view_born(dev)						\
+	(likely(!vrctx_view()) ? 0 :					\
+	 __vrctx_dev_born(dev, vrctx_view(), NULL))
+
+/* In a context, tables main and local are names for its one table. The number
+ * that a request means: 0, or -EPERM with a text.
+ */
+int __vrctx_nl_table_in(u32 ctx, u32 *table, struct netlink_ext_ack *extack);
+#define vrctx_nl_table_in(skb, table, extack)				\
+	(likely(!vrctx_nl_inside(skb)) ? 0 :				\
+	 __vrctx_nl_table_in(vrctx_nl_inside(skb), table, extack))
+/* What a message that is written for a context calls the table of a route */
+static inline u32 __vrctx_nl_table_out(u32 ctx, u32 table, u8 type)
+{
+	if (!ctx)
+		return table;
+
+	return type == RTN_LOCAL || type == RTN_BROADCAST ||
+	       type == RTN_ANYCAST || type == RTN_MULTICAST ? RT_TABLE_LOCAL :
+							      RT_TABLE_MAIN;
+}
+#define vrctx_nl_table_out(skb, table, type)				\
+	__vrctx_nl_table_out(skb_vrctx(skb), table, type)
+/* A dump for a context: leads to its table, and remembers what was asked for */
+void __vrctx_nl_filter(u32 ctx, u32 *table, u32 *shown);
+#define vrctx_nl_filter(skb, filter)					\
+do {									\
+	if (vrctx_nl_inside(skb))					\
+		__vrctx_nl_filter(vrctx_nl_inside(skb),			\
+				  &(filter)->table_id,			\
+				  &(filter)->vrctx_table);		\
+} while (0)
+#define vrctx_nl_filtered(filter, type)					\
+	((filter)->vrctx_table && (filter)->vrctx_table !=		\
+	 __vrctx_nl_table_out(1, 0, type))
+/* L3 domain of the table an IPv6 route is in */
+#define vrctx_rt6_l3dom(net, rt)					\
+	vrctx_l3dom((rt)->fib6_table ?					\
+		    vrctx_table_used(net, (rt)->fib6_table->tb6_id) : 0)
+void __vrctx_nl_route(struct net *net, const struct sk_buff *skb, u32 group,
+		      gfp_t gfp);
+/* A route has changed: tell those in its context, who know another table */
+#define vrctx_nl_route(net, skb, group, gfp)				\
+do {									\
+	if (vrctx_active() && ((group) == RTNLGRP_IPV4_ROUTE ||		\
+			       (group) == RTNLGRP_IPV6_ROUTE))		\
+		__vrctx_nl_route(net, skb, group, gfp);			\
+} while (0)
+
+/* ---- ioctls, /proc/net, sock_diag, packet sockets (view.c) ---- */
+
+#define vrctx_view_owns(dev)	vrctx_seen((dev)->vrctx, vrctx_view())
+struct rtable *vrctx_view_route(struct net *net, __be32 addr);
+int __vrctx_view_ifr(struct net *net, unsigned int cmd, const char *name);
+/* May the process do this to the device it names? 0, -ENODEV or -EPERM */
+#define vrctx_view_ifr(net, cmd, name)					\
+	(likely(!vrctx_view()) ? 0 : __vrctx_view_ifr(net, cmd, name))
+
+int __vrctx_view_change(struct net *net, int ifindex);
+/* May it change the device with the number? 0, -ENODEV or -EPERM */
+#define vrctx_view_change(net, ifindex)					\
+	(likely(!vrctx_view()) ? 0 : __vrctx_view_change(net, ifindex))
+bool __vrctx_view_index(struct net *net, int ifindex);
+/* Does the process see the device with the number? */
+#define vrctx_view_index(net, ifindex)					\
+	(likely(!vrctx_view()) || __vrctx_view_index(net, ifindex))
+
+/* The table that an ioctl means; it may be the first route in it */
+#define vrctx_view_table(cfg)						\
+do {									\
+	if (vrctx_view())						\
+		(cfg)->fc_table = vrctx_table_id(vrctx_view());		\
+} while (0)
+#define vrctx_view_prepare(net, table)					\
+	(vrctx_view() ? vrctx_table_prepare(net, table, NULL) : 0)
+
+bool __vrctx_view_proc(const char *name);
+/* Does this file of /proc/net keep to the context of who opens it? */
+#define vrctx_view_proc(name)						\
+	(likely(!vrctx_view()) || __vrctx_view_proc(name))
+#define vrctx_seq_set(priv)						\
+	((void)(((struct seq_net_private *)(priv))->vrctx = vrctx_view()))
+/* For whom is it written? */
+#define seq_vrctx(seq)							\
+	(vrctx_active() ?						\
+	 ((struct seq_net_private *)(seq)->private)->vrctx : 0U)
+#define seq_sees_dev(seq, dev)	vrctx_dev_seen(dev, seq_vrctx(seq))
+#define seq_sees_sk(seq, sk)	vrctx_sk_seen(sk, seq_vrctx(seq))
+#define seq_sees_pneigh(seq, n)	vrctx_pneigh_seen(n, seq_vrctx(seq))
+#define seq_sees_fl(seq, fl)	vrctx_seen((fl)->vrctx, seq_vrctx(seq))
+
+int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
+		       struct netlink_ext_ack *extack);
+/* Do requests to the generic netlink family keep to the context? */
+#define vrctx_genl_check(skb, nlh, family, extack)			\
+	(likely(!vrctx_nl_inside(skb)) ? 0 :				\
+	 __vrctx_genl_check(nlh, family, extack))
+
+bool __vrctx_diag_ok(const struct nlmsghdr *nlh);
+/* Do sockets of this kind know contexts? */
+#define vrctx_diag_ok(skb, nlh)						\
+	(likely(!vrctx_nl_inside(skb)) || __vrctx_diag_ok(nlh))
+int __vrctx_diag_l3dom(const struct sk_buff *skb);
+/* Where to look for the socket that a request names: the requester's context;
+ * context 0 may name another with VRCTX_NL_ATTR (u32).
+ */
+#define vrctx_diag_l3dom(skb)						\
+	(vrctx_active() ? __vrctx_diag_l3dom(skb) : 0)
+/* The context in a message about a device or a socket, unless it is 0 */
+#define vrctx_nl_put(skb, ctx)						\
+	((ctx) && nla_put_u32(skb, VRCTX_NL_ATTR,			\
+			      (ctx) == SK_VRCTX_ANY ? VRCTX_ANY : (ctx)))
+#define vrctx_diag_put(skb, sk)		vrctx_nl_put(skb, (sk)->sk_vrctx)
+#define vrctx_dev_put(skb, dev)		vrctx_nl_put(skb, (dev)->vrctx)
+/* The message @skb is about @sk; a VRCTX_ANY socket is context 0's */
+#define vrctx_nl_about_sk(skb, sk)					\
+	skb_set_vrctx(skb, (sk)->sk_vrctx & VRCTX_ID_MAX)
+
+/* Does a packet socket get this one? In a context, what comes and goes there */
+#define vrctx_packet_seen(sk, skb, dev)					\
+	(!vrctx_active() || !(sk)->sk_vrctx ||				\
+	 ((dev)->flags & IFF_LOOPBACK ? (skb)->vrctx : (dev)->vrctx) ==	\
+	 (sk)->sk_vrctx)
+#define vrctx_fanout_in(f, sk)	((f)->vrctx == (sk)->sk_vrctx)
+#define vrctx_fanout_set(f, sk)	((void)((f)->vrctx = (sk)->sk_vrctx))
+
+#else /* !CONFIG_NET_VRCTX */
+
+#define vrctx_nl_inside(skb)			((void)(skb), 0U)
+#define vrctx_nl_sees(skb, dev)			((void)(skb), true)
+#define vrctx_view()				0U
+#define vrctx_view_sees(dev)			((void)(dev), true)
+#define vrctx_nl_about(skb, dev)		((void)(skb), (void)(dev))
+#define vrctx_nl_about_addr(skb, dev, loopback)	((void)(skb), (void)(dev))
+#define vrctx_nl_reply(skb, req)		((void)(skb), (void)(req))
+#define vrctx_nl_hears(sk, skb, net)		true
+#define vrctx_rtnl_check(skb, nlh, extack)	0
+#define vrctx_dev_born(dev, skb, extack)	0
+#define vrctx_view_born(dev)			0
+#define vrctx_nl_table_in(skb, table, extack)	0
+#define vrctx_nl_table_out(skb, table, type)	(table)
+#define vrctx_nl_filter(skb, filter)		do { } while (0)
+#define vrctx_nl_filtered(filter, type)		false
+#define vrctx_rt6_l3dom(net, rt)		0
+#define vrctx_nl_route(net, skb, group, gfp)	do { } while (0)
+
+#define vrctx_dev_seen(dev, ctx)		((void)(dev), true)
+#define vrctx_sk_seen(sk, ctx)			((void)(sk), true)
+#define vrctx_view_is(sk)			((void)(sk), true)
+#define vrctx_view_owns(dev)			((void)(dev), true)
+#define vrctx_view_route(net, addr)		NULL
+#define vrctx_genl_check(skb, nlh, family, extack)	0
+#define vrctx_view_ifr(net, cmd, name)		0
+#define vrctx_view_change(net, ifindex)		0
+#define vrctx_view_index(net, ifindex)		true
+#define vrctx_view_table(cfg)			do { } while (0)
+#define vrctx_view_prepare(net, table)		0
+#define vrctx_view_proc(name)			true
+#define vrctx_seq_set(priv)			do { } while (0)
+#define seq_vrctx(seq)				((void)(seq), 0U)
+#define seq_sees_dev(seq, dev)			((void)(dev), true)
+#define seq_sees_sk(seq, sk)			((void)(sk), true)
+#define seq_sees_fl(seq, fl)			((void)(fl), true)
+#define seq_sees_pneigh(seq, n)			((void)(n), true)
+#define vrctx_nl_sees_pneigh(skb, n)		((void)(n), true)
+#define vrctx_diag_ok(skb, nlh)			true
+#define vrctx_diag_l3dom(skb)			0
+#define vrctx_diag_put(skb, sk)			0
+#define vrctx_dev_put(skb, dev)			0
+#define vrctx_nl_about_sk(skb, sk)		do { } while (0)
+#define vrctx_packet_seen(sk, skb, dev)		true
+#define vrctx_fanout_in(f, sk)			true
+#define vrctx_fanout_set(f, sk)			do { } while (0)
+
+#endif /* CONFIG_NET_VRCTX */
+
+#endif /* _NET_VRCTX_VIEW_H */

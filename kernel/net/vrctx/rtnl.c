@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtual-router contexts: what rtnetlink does for a process in one.
+ *
+ * Its requests pass here before their handlers.  What names a device or a
+ * table of another context is refused as if that did not exist, and so is
+ * what nobody has made to know contexts: a new message type is closed to them
+ * until it is listed here.  Dumps leave out what is not of the context.
+ */
+
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/netconf.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/netlink.h>
+#include <net/vrctx_view.h>
+
+#include "ctx.h"
+
+/* Requester, and what its message names */
+struct vrctx_req {
+	struct net		*net;
+	const struct nlmsghdr	*nlh;
+	struct netlink_ext_ack	*extack;
+	u32			ctx;
+	bool			change;
+};
+
+static int vrctx_req_dev_ok(const struct vrctx_req *req,
+			    const struct net_device *dev)
+{
+	if (!dev || !vrctx_dev_seen(dev, req->ctx))
+		return -ENODEV;
+	if (req->change && dev->flags & IFF_LOOPBACK) {
+		NL_SET_ERR_MSG(req->extack, "The loopback device serves all contexts");
+		return -EPERM;
+	}
+
+	return 0;
+}
+
+static int vrctx_req_index(const struct vrctx_req *req, int ifindex)
+{
+	int err;
+
+	rcu_read_lock();
+	err = vrctx_req_dev_ok(req, dev_get_by_index_rcu(req->net, ifindex));
+	rcu_read_unlock();
+
+	return err;
+}
+
+static int vrctx_req_name(const struct vrctx_req *req, const struct nlattr *nla)
+{
+	char name[ALTIFNAMSIZ];
+	int err;
+
+	nla_strscpy(name, nla, sizeof(name));
+	rcu_read_lock();
+	err = vrctx_req_dev_ok(req, dev_get_by_name_rcu(req->net, name));
+	rcu_read_unlock();
+
+	return err;
+}
+
+/* Attribute @type holds the ifindex of a device that is named in passing */
+static int vrctx_req_attr_index(const struct vrctx_req *req, int hdrlen,
+				int type)
+{
+	const struct nlattr *nla = nlmsg_find_attr(req->nlh, hdrlen, type);
+	struct vrctx_req see = *req;
+
+	if (!nla || nla_len(nla) < sizeof(u32) || !nla_get_u32(nla))
+		return 0;
+
+	see.change = false;
+	return vrctx_req_index(&see, nla_get_u32(nla));
+}
+
+/* "ip link set lo up" is what every start-up script says: there is nothing to
+ * do, and nothing wrong with it.
+ */
+static bool vrctx_req_lo_up(const struct vrctx_req *req,
+			    const struct ifinfomsg *ifm)
+{
+	const struct net_device *lo = req->net->loopback_dev;
+	const struct nlattr *nla;
+	int rem;
+
+	if (!(lo->flags & IFF_UP) || !(ifm->ifi_flags & IFF_UP) ||
+	    ifm->ifi_change & ~IFF_UP)
+		return false;
+
+	nlmsg_for_each_attr(nla, req->nlh, sizeof(*ifm), rem) {
+		if (nla_type(nla) != IFLA_IFNAME)
+			return false;
+	}
+
+	return true;
+}
+
+static bool vrctx_name_taken(const struct vrctx_req *req,
+			     const struct nlattr *nla)
+{
+	char name[ALTIFNAMSIZ];
+
+	nla_strscpy(name, nla, sizeof(name));
+	return __dev_get_by_name(req->net, name);
+}
+
+static int vrctx_req_link(struct vrctx_req *req)
+{
+	const struct ifinfomsg *ifm = nlmsg_data(req->nlh);
+	bool create = req->nlh->nlmsg_type == RTM_NEWLINK &&
+		      req->nlh->nlmsg_flags & NLM_F_CREATE;
+	const struct nlattr *name;
+	int err;
+
+	if (nlmsg_len(req->nlh) < sizeof(*ifm))
+		return -EINVAL;
+	if (nlmsg_find_attr(req->nlh, sizeof(*ifm), IFLA_TARGET_NETNSID)) {
+		NL_SET_ERR_MSG(req->extack, "Another namespace cannot be reached from a context");
+		return -EPERM;
+	}
+	err = vrctx_req_attr_index(req, sizeof(*ifm), IFLA_LINK);
+	if (!err)
+		err = vrctx_req_attr_index(req, sizeof(*ifm), IFLA_MASTER);
+	if (err)
+		return err;
+
+	name = nlmsg_find_attr(req->nlh, sizeof(*ifm), IFLA_IFNAME) ? :
+	       nlmsg_find_attr(req->nlh, sizeof(*ifm), IFLA_ALT_IFNAME);
+	if (vrctx_req_lo_up(req, ifm))
+		req->change = false;
+	if (ifm->ifi_index > 0) {
+		err = vrctx_req_index(req, ifm->ifi_index);
+		if (err == -ENODEV && create &&
+		    !__dev_get_by_index(req->net, ifm->ifi_index))
+			err = 0;
+	} else if (name) {
+		err = vrctx_req_name(req, name);
+		if (err == -ENODEV && create)
+			/* the handler knows about one that is there */
+			err = vrctx_name_taken(req, name) ? -EEXIST : 0;
+	} else if (req->change && !create) {
+		NL_SET_ERR_MSG(req->extack, "A group may reach beyond the context");
+		err = -EPERM;
+	}
+
+	return err;
+}
+
+static int vrctx_req_addr(const struct vrctx_req *req)
+{
+	const struct ifaddrmsg *ifa = nlmsg_data(req->nlh);
+
+	if (nlmsg_len(req->nlh) < sizeof(*ifa))
+		return -EINVAL;
+	if (!req->change && !ifa->ifa_index)
+		return 0;
+
+	return vrctx_req_index(req, ifa->ifa_index);
+}
+
+static int vrctx_req_route(const struct vrctx_req *req)
+{
+	int err;
+
+	if (nlmsg_len(req->nlh) < sizeof(struct rtmsg))
+		return -EINVAL;
+
+	err = vrctx_req_attr_index(req, sizeof(struct rtmsg), RTA_IIF);
+	return err ? : vrctx_req_attr_index(req, sizeof(struct rtmsg), RTA_OIF);
+}
+
+static int vrctx_req_neigh(const struct vrctx_req *req)
+{
+	const struct ndmsg *ndm = nlmsg_data(req->nlh);
+
+	if (nlmsg_len(req->nlh) < sizeof(*ndm))
+		return -EINVAL;
+	if (ndm->ndm_ifindex)
+		return vrctx_req_index(req, ndm->ndm_ifindex);
+	if (!req->change)
+		return 0;
+
+	NL_SET_ERR_MSG(req->extack, "An entry for all devices reaches beyond the context");
+	return -EPERM;
+}
+
+static int vrctx_req_netconf(const struct vrctx_req *req)
+{
+	const struct nlattr *nla = nlmsg_find_attr(req->nlh,
+						   sizeof(struct netconfmsg),
+						   NETCONFA_IFINDEX);
+
+	/* "all" and "default" are negative */
+	if (!nla || nla_len(nla) < sizeof(s32) || nla_get_s32(nla) <= 0)
+		return 0;
+
+	return vrctx_req_index(req, nla_get_s32(nla));
+}
+
+static int vrctx_req_index_at(const struct vrctx_req *req, int offset)
+{
+	if (nlmsg_len(req->nlh) < offset + sizeof(u32))
+		return -EINVAL;
+
+	return vrctx_req_index(req, *(u32 *)(nlmsg_data(req->nlh) + offset));
+}
+
+/* A request that is no dump */
+static int vrctx_req_do(struct vrctx_req *req)
+{
+	switch (req->nlh->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+	case RTM_GETLINK:
+	case RTM_SETLINK:
+	case RTM_NEWLINKPROP:
+	case RTM_DELLINKPROP:
+		return vrctx_req_link(req);
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+	case RTM_GETADDR:
+		return vrctx_req_addr(req);
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+	case RTM_GETROUTE:
+		return vrctx_req_route(req);
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+	case RTM_GETNEIGH:
+		return vrctx_req_neigh(req);
+	case RTM_GETNETCONF:
+		return vrctx_req_netconf(req);
+	case RTM_GETSTATS:
+	case RTM_SETSTATS:
+		return vrctx_req_index_at(req, offsetof(struct if_stats_msg,
+							ifindex));
+	case RTM_GETNSID:
+	case RTM_GETADDRLABEL:
+		return 0;
+	default:
+		NL_SET_ERR_MSG(req->extack, "Not supported in a context");
+		return -EOPNOTSUPP;
+	}
+}
+
+static int vrctx_req_dump(const struct vrctx_req *req)
+{
+	switch (req->nlh->nlmsg_type) {
+	case RTM_GETLINK:
+	case RTM_GETADDR:
+	case RTM_GETROUTE:
+	case RTM_GETNEIGH:
+	case RTM_GETNEIGHTBL:
+	case RTM_GETNETCONF:
+	case RTM_GETSTATS:
+	case RTM_GETMULTICAST:
+	case RTM_GETANYCAST:
+	case RTM_GETRULE:
+	case RTM_GETADDRLABEL:
+	case RTM_GETNSID:
+		return 0;
+	default:
+		NL_SET_ERR_MSG(req->extack, "Not supported in a context");
+		return -EOPNOTSUPP;
+	}
+}
+
+int __vrctx_rtnl_check(const struct sk_buff *skb, const struct nlmsghdr *nlh,
+		       struct netlink_ext_ack *extack)
+{
+	/* in groups of four: new, delete, get, set */
+	unsigned int kind = (nlh->nlmsg_type - RTM_BASE) & 3;
+	struct vrctx_req req = {
+		.net	= sock_net(skb->sk),
+		.nlh	= nlh,
+		.extack	= extack,
+		.ctx	= sk_vrctx_get(NETLINK_CB(skb).sk),
+		.change	= kind != 2,
+	};
+
+	switch (rtnl_msg_family(nlh)) {
+	case AF_UNSPEC:
+	case AF_INET:
+	case AF_INET6:
+	case AF_PACKET:
+		break;
+	default:
+		NL_SET_ERR_MSG(extack, "Address family not supported in a context");
+		return -EAFNOSUPPORT;
+	}
+
+	return !req.change && nlh->nlmsg_flags & NLM_F_DUMP ?
+	       vrctx_req_dump(&req) : vrctx_req_do(&req);
+}
+
+/* Marks a message as one that is written for those inside */
+#define VRCTX_NL_INSIDE	0x40000000
+
+bool __vrctx_nl_hears(const struct sock *sk, const struct sk_buff *skb,
+		      const struct net *net)
+{
+	u32 own = sk->sk_vrctx;
+
+	if (!own)
+		return skb->vrctx == SK_VRCTX_ANY ||
+		       !(skb->vrctx & VRCTX_NL_INSIDE);
+
+	return net_eq(sock_net(sk), net) &&
+	       (skb->vrctx == SK_VRCTX_ANY ||
+		(skb->vrctx & VRCTX_ID_MAX) == own);
+}
+
+int __vrctx_nl_table_in(u32 ctx, u32 *table, struct netlink_ext_ack *extack)
+{
+	switch (*table) {
+	case RT_TABLE_UNSPEC:
+	case RT_TABLE_MAIN:
+	case RT_TABLE_LOCAL:
+	case RT_TABLE_DEFAULT:
+		*table = vrctx_table_id(ctx);
+		return 0;
+	}
+	if (*table == vrctx_table_id(ctx))
+		return 0;
+
+	NL_SET_ERR_MSG(extack, "A context has no other table than its own");
+	return -EPERM;
+}
+
+void __vrctx_nl_filter(u32 ctx, u32 *table, u32 *shown)
+{
+	u32 own = vrctx_table_id(ctx);
+
+	*shown = 0;
+	switch (*table) {
+	case RT_TABLE_MAIN:
+	case RT_TABLE_LOCAL:
+	case RT_TABLE_DEFAULT:
+		*shown = *table;
+		break;
+	case RT_TABLE_UNSPEC:
+		break;
+	default:
+		if (*table == own)
+			break;
+		/* empty, as one that does not exist */
+		*shown = *table;
+	}
+	*table = own;
+}
+
+/* Tell those inside alone */
+void vrctx_nl_tell(struct net *net, struct sk_buff *skb, u32 ctx, u32 group,
+		   gfp_t gfp)
+{
+	skb_set_vrctx(skb, ctx | VRCTX_NL_INSIDE);
+	nlmsg_notify(net->rtnl, skb, 0, group, 0, gfp);
+}
+
+/* In place of the number of the table, that which the context knows */
+static bool vrctx_nl_rewrite(struct nlmsghdr *nlh, const struct net *net,
+			     u32 *ctx)
+{
+	struct rtmsg *rtm = nlmsg_data(nlh);
+	struct nlattr *nla;
+	u32 table;
+
+	if (nlmsg_len(nlh) < sizeof(*rtm))
+		return false;
+	nla = nlmsg_find_attr(nlh, sizeof(*rtm), RTA_TABLE);
+	if (!nla || nla_len(nla) != sizeof(table))
+		return false;
+	*ctx = vrctx_table_used(net, nla_get_u32(nla));
+	if (!*ctx)
+		return false;
+
+	table = __vrctx_nl_table_out(*ctx, 0, rtm->rtm_type);
+	rtm->rtm_table = table;
+	memcpy(nla_data(nla), &table, sizeof(table));
+	return true;
+}
+
+static u32 vrctx_nl_table(const struct sk_buff *skb)
+{
+	const struct nlattr *nla = nlmsg_find_attr(nlmsg_hdr(skb),
+						   sizeof(struct rtmsg),
+						   RTA_TABLE);
+
+	return nla && nla_len(nla) == sizeof(u32) ? nla_get_u32(nla) : 0;
+}
+
+void __vrctx_nl_route(struct net *net, const struct sk_buff *skb, u32 group,
+		      gfp_t gfp)
+{
+	struct sk_buff *copy;
+	u32 ctx;
+
+	/* one message, as long as nobody puts two into it */
+	if (!nlmsg_ok(nlmsg_hdr(skb), skb->len) ||
+	    !vrctx_table_ctx(vrctx_nl_table(skb)))
+		return;
+	copy = skb_copy(skb, gfp);
+	if (!copy)
+		return;
+	if (!vrctx_nl_rewrite(nlmsg_hdr(copy), net, &ctx)) {
+		kfree_skb(copy);
+		return;
+	}
+	vrctx_nl_tell(net, copy, ctx, group, gfp);
+}
