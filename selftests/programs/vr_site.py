@@ -57,6 +57,11 @@ def mount(src, where, kind=None, flags=0, opts=None):
          opts and opts.encode())
 
 
+CPUS = os.sched_getaffinity(0)
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" \
+    "/usr/lib/frr"
+
+
 class Failed(AssertionError):
     """A command that ended with a status it should not have."""
 
@@ -68,6 +73,7 @@ class Host:
     # pylint: disable=too-many-instance-attributes
 
     def __init__(self, site, name, number, netns):
+        """Context number, or None: all of the namespace."""
         self.site, self.name, self.number = site, name, number
         self.full = f"{site.name}-{name}"
         self.net = netns
@@ -140,10 +146,10 @@ class Host:
         os.makedirs("/var/log/vr", exist_ok=True)
 
     def join_net(self):
-        if CTX:
-            enter(self.number)
-        elif self.net is not Netns.current:
+        if self.number is None:
             libc("setns", self.net.fd, CLONE_NEWNET)
+        else:
+            enter(self.number)
 
     def entered(self):
         """In the child, before it becomes the program."""
@@ -151,6 +157,7 @@ class Host:
         for space, flag in self.spaces:
             libc("setns", space, flag)
         os.chdir("/")
+        os.sched_setaffinity(0, CPUS)   # run() has kept us on one
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
     # ---- programs ----
@@ -293,21 +300,19 @@ class Host:
             os.close(fd)
 
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" \
-    "/usr/lib/frr"
-
-
 class Site:
     """The hosts of a plan. site["r1"] is one."""
 
     def __init__(self, name, plan, first, base, vr):
+        """Contexts first and up of base, with vr; without: namespaces."""
         self.name, self.vr = name, vr
         self.hosts, self.switches = {}, []
         for num, host in enumerate(plan, first):
             if vr:
                 vr.new(num, f"{name}-{host}")
-            self.hosts[host] = Host(self, host, num, base if vr else
-                                    forwarder())
+                self.hosts[host] = Host(self, host, num, base)
+            else:
+                self.hosts[host] = Host(self, host, None, forwarder())
         segments = {}
         for host, ports in plan.items():
             for segment, addrs in ports.items():
@@ -350,7 +355,7 @@ class Site:
     def up(self):
         """Addresses and links, set by ip(8) of each host."""
         for host in self:
-            lines = ["link set lo up"] if not CTX else []
+            lines = []
             for segment, addrs in host.plan.items():
                 dev = host.dev(segment)
                 lines.append(f"link set {dev} up")
@@ -384,8 +389,10 @@ class Site:
 
 
 @contextlib.contextmanager
-def sites(plan, names=("blue", "red")):
-    """Sites of one plan, up. A failure shows the end of every log."""
+def sites(plan, names=("blue", "red"), plain=()):
+    """Sites of one plan, up. A failure shows the end of every log. Those named
+    in plain are always made of network namespaces.
+    """
     base = Netns(True)          # ctx: of all hosts; else: of this process
     base.join()
     open_routers()
@@ -394,7 +401,8 @@ def sites(plan, names=("blue", "red")):
     good = False
     try:
         for num, name in enumerate(names):
-            made.append(Site(name, plan, 1 + num * len(plan), base, vr))
+            made.append(Site(name, plan, 1 + num * len(plan), base,
+                             None if name in plain else vr))
         for site in made:
             site.up()
         yield made
