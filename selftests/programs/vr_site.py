@@ -25,6 +25,7 @@ In both a host has mounts, a hostname and process numbers of its own: copies of
 """
 import contextlib
 import os
+import resource
 import shlex
 import signal
 import socket
@@ -158,6 +159,8 @@ class Host:
             libc("setns", space, flag)
         os.chdir("/")
         os.sched_setaffinity(0, CPUS)   # run() has kept us on one
+        # as a login has it: some programs close all there might be
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
     # ---- programs ----
@@ -369,6 +372,22 @@ class Site:
                      h.oper(s) != "lowerlayerdown",
                      f"{host.dev(segment)} to be up")
 
+    def delete(self, host):
+        """A context goes with its connections; then nothing has its number,
+        or it would not be given again.
+        """
+        wait(lambda: not self.vr.get(id=host.number)["tasks"],
+             f"no task in {host.full}")
+        self.vr.delete(id=host.number, force=True)
+
+        def again():
+            with contextlib.suppress(OSError):
+                self.vr.new(host.number)
+                return True
+            return False
+        wait(again, f"no socket in {host.full}")
+        self.vr.delete(id=host.number)
+
     def close(self, good):
         if not good:
             for host in self:
@@ -381,11 +400,7 @@ class Site:
             if not self.vr:
                 host.net.close()
             elif good:
-                # Tasks and sockets of the context went with its processes
-                for what in "tasks", "sockets":
-                    wait(lambda n=host.number, w=what:
-                         not self.vr.get(id=n)[w], f"no {what} in {host.full}")
-                self.vr.delete(id=host.number, force=True)
+                self.delete(host)
 
 
 @contextlib.contextmanager
