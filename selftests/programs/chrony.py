@@ -18,6 +18,8 @@ bindcmdaddress /run/chrony/chronyd.sock
 
 
 def start(host, conf):
+    # where scripts/deps could only unpack the package, the user is missing
+    host.run("sh", "-c", "getent passwd _chrony || useradd -r _chrony")
     host.run("install", "-d", "-m700", "-o", "_chrony", "-g", "_chrony",
              "/run/chrony")
     host.write("/etc/chrony/chrony.conf", COMMON + conf)

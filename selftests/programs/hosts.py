@@ -54,7 +54,7 @@ def test_nothing_left():
     with sites(PLAN) as pair:
         for site in pair:
             for host in site:
-                host.run("setsid", "-f", "sleep", "1000")
+                host.run("sh", "-c", "setsid -f sleep 1000 >/dev/null 2>&1")
                 host.popen("python3", "-c", "import socket, time\n"
                            "one = socket.create_server(('', 80))\n"
                            "time.sleep(1000)")

@@ -60,7 +60,7 @@ def mount(src, where, kind=None, flags=0, opts=None):
 
 CPUS = os.sched_getaffinity(0)
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:" \
-    "/usr/lib/frr"
+    "/usr/lib/frr:/repo/build/programs/usr/bin:/repo/build/programs/usr/sbin"
 
 
 class Failed(AssertionError):
