@@ -8,7 +8,7 @@
 # Exit status 0 when it came to the end, whatever the results.
 set -uo pipefail
 
-dir=/repo/selftests/vrctx
+dir=/repo/selftests/${VR_SUITE:-vrctx}
 bin=/repo/build/selftests
 limit=$((300 * ${VR_SLOW:-1}))
 
