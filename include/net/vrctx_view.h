@@ -115,6 +115,11 @@ do {									\
 #define vrctx_nl_filtered(filter, type)					\
 	((filter)->vrctx_table && (filter)->vrctx_table !=		\
 	 __vrctx_nl_table_out(1, 0, type))
+/* The route to ::1 names its source in a context, as lo is not the context's:
+ * no host shows that.
+ */
+#define vrctx_nl_own_src(skb, rt)					\
+	(skb_vrctx(skb) && ipv6_addr_loopback(&(rt)->fib6_prefsrc.addr))
 /* L3 domain of the table an IPv6 route is in */
 #define vrctx_rt6_l3dom(net, rt)					\
 	vrctx_l3dom((rt)->fib6_table ?					\
@@ -223,6 +228,7 @@ int __vrctx_diag_l3dom(const struct sk_buff *skb);
 #define vrctx_nl_table_out(skb, table, type)	(table)
 #define vrctx_nl_filter(skb, filter)		do { } while (0)
 #define vrctx_nl_filtered(filter, type)		false
+#define vrctx_nl_own_src(skb, rt)		false
 #define vrctx_rt6_l3dom(net, rt)		0
 #define vrctx_nl_route(net, skb, group, gfp)	do { } while (0)
 
