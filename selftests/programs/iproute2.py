@@ -7,7 +7,7 @@ import re
 import signal
 from collections import Counter
 
-from vr_site import check, eq, other, run, sites, wait
+from vr_site import check, other, run, sites, wait
 
 # The third member makes lan a bridge elsewhere: no peer is in sight
 PLAN = {"r1": {"lan": "", "wan": ""},

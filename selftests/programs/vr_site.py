@@ -50,6 +50,7 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 PR_SET_PDEATHSIG = 1
+SO_TIMESTAMP = 29
 SCRATCH = "/mnt"        # in the host: what was written to /etc and /var
 
 
@@ -410,6 +411,10 @@ def sites(plan, names=("blue", "red"), plain=()):
     """
     base = Netns(True)          # ctx: of all hosts; else: of this process
     base.join()
+    # Every ping and chronyd would switch time stamps on and off: the kernel
+    # patches itself, and an emulated CPU has been seen to trip over that.
+    stamps = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stamps.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
     open_routers()
     vr = Vrctx() if CTX else None
     made = []
@@ -427,6 +432,7 @@ def sites(plan, names=("blue", "red"), plain=()):
             site.close(good)
         if vr:
             vr.close()
+        stamps.close()
         base.close()
         Netns.current = None    # the next one need not come back to this
 
