@@ -101,6 +101,7 @@ static inline u32 __vrctx_nl_table_out(u32 ctx, u32 table, u8 type)
 	       type == RTN_ANYCAST || type == RTN_MULTICAST ? RT_TABLE_LOCAL :
 							      RT_TABLE_MAIN;
 }
+
 #define vrctx_nl_table_out(skb, table, type)				\
 	__vrctx_nl_table_out(skb_vrctx(skb), table, type)
 /* A dump for a context: leads to its table, and remembers what was asked for */
