@@ -48,6 +48,12 @@ def forwards(ctx):
     return any(p.proto == 17 for p in X[ctx].sync())
 
 
+def states(want, what):
+    """What forwarding is set to, and what is done, in each context."""
+    eq([get(n, FORWARD) for n in ALL], want, what)
+    eq([forwards(n) for n in ALL], [bool(w) for w in want], what)
+
+
 def fresh():
     """New contexts of the same numbers, which have set nothing."""
     for n in (1, 2):
@@ -62,17 +68,13 @@ def fresh():
 def test_forwarding():
     """forwarding is on where it was set, and only there"""
     fresh()
-    eq([get(n, FORWARD) for n in ALL], [0, 0, 0], "at first")
-    eq([forwards(n) for n in ALL], [False] * 3, "at first")
+    states([0, 0, 0], "at first")
     put(1, FORWARD, 1)
-    eq([get(n, FORWARD) for n in ALL], [0, 1, 0], "on in 1")
-    eq([forwards(n) for n in ALL], [False, True, False], "on in 1")
+    states([0, 1, 0], "on in 1")
     put(0, FORWARD, 1)
-    eq([get(n, FORWARD) for n in ALL], [1, 1, 1], "on in 0, 2 inherits")
-    eq([forwards(n) for n in ALL], [True] * 3, "on in 0, 2 inherits")
+    states([1, 1, 1], "on in 0, 2 inherits")
     put(1, FORWARD, 0)
-    eq([get(n, FORWARD) for n in ALL], [1, 0, 1], "off in 1")
-    eq([forwards(n) for n in ALL], [True, False, True], "off in 1")
+    states([1, 0, 1], "off in 1")
     put(0, FORWARD, 0)
     put(0, FORWARD, 1)
     eq([forwards(n) for n in ALL], [True, False, True], "0 off and on")

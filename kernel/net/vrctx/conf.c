@@ -193,7 +193,7 @@ static int vrctx_conf_read(const struct ctl_table *ctl, void *buffer,
 /* An open file of a device's sysctl may be older than where the device is */
 static bool vrctx_conf_dev_ok(const struct net_device *dev, int write)
 {
-	return vrctx_view_sees(dev) && !(write && dev->flags & IFF_LOOPBACK);
+	return !vrctx_dev_access(dev, vrctx_view(), write);
 }
 
 static void vrctx_conf4_set(struct net *net, struct vrctx_conf *conf,
@@ -330,8 +330,7 @@ int __vrctx_conf_mode(struct ctl_table_header *head,
 	struct net *net = container_of(head->set, struct net, sysctls);
 	const struct ctl_dir *dir = head->parent;
 	const char *name = table->procname;
-	const struct net_device *dev;
-	bool seen, lo;
+	int err;
 
 	if (!dir)
 		return mode;
@@ -352,10 +351,9 @@ int __vrctx_conf_mode(struct ctl_table_header *head,
 					  table)) ? mode & ~0222 : mode;
 
 	rcu_read_lock();
-	dev = dev_get_by_name_rcu(net, name);
-	seen = dev && vrctx_view_sees(dev);
-	lo = dev && dev->flags & IFF_LOOPBACK;
+	err = vrctx_dev_access(dev_get_by_name_rcu(net, name), vrctx_view(),
+			       true);
 	rcu_read_unlock();
 
-	return !seen ? mode & ~0777 : lo ? mode & ~0222 : mode;
+	return err == -ENODEV ? mode & ~0777 : err ? mode & ~0222 : mode;
 }

@@ -11,7 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/xarray.h>
 #include <net/net_namespace.h>
-#include <net/vrctx.h>
+#include <net/vrctx_view.h>
 
 /* Contexts in use, that is with a FIB table */
 #define VRCTX_ACTIVE	XA_MARK_1
@@ -169,18 +169,25 @@ static inline void vrctx_fib6_free(struct vrctx *ctx) { }
 static inline bool vrctx_fib6_taken(struct net *net, u32 id) { return false; }
 #endif
 
+/* May context @ctx look at @dev (NULL: there is none), or change it? RCU or
+ * RTNL.
+ */
+static inline int vrctx_dev_access(const struct net_device *dev, u32 ctx,
+				   bool change)
+{
+	if (!dev || !vrctx_dev_seen(dev, ctx))
+		return -ENODEV;
+
+	return change && dev->flags & IFF_LOOPBACK ? -EPERM : 0;
+}
+
 /* rtnl.c */
 void vrctx_nl_tell(struct net *net, struct sk_buff *skb, u32 ctx, u32 group,
 		   gfp_t gfp);
 
 /* conf.c */
-#ifdef CONFIG_SYSCTL
 void vrctx_conf_enter(struct net_device *dev);
 void vrctx_conf_free(struct vrctx *ctx);
-#else
-static inline void vrctx_conf_enter(struct net_device *dev) { }
-static inline void vrctx_conf_free(struct vrctx *ctx) { }
-#endif
 
 /* purge.c */
 void vrctx_purge(struct net *net, u32 id);

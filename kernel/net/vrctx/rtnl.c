@@ -31,14 +31,12 @@ struct vrctx_req {
 static int vrctx_req_dev_ok(const struct vrctx_req *req,
 			    const struct net_device *dev)
 {
-	if (!dev || !vrctx_dev_seen(dev, req->ctx))
-		return -ENODEV;
-	if (req->change && dev->flags & IFF_LOOPBACK) {
-		NL_SET_ERR_MSG(req->extack, "The loopback device serves all contexts");
-		return -EPERM;
-	}
+	int err = vrctx_dev_access(dev, req->ctx, req->change);
 
-	return 0;
+	if (err == -EPERM)
+		NL_SET_ERR_MSG(req->extack, "The loopback device serves all contexts");
+
+	return err;
 }
 
 static int vrctx_req_index(const struct vrctx_req *req, int ifindex)
@@ -363,54 +361,45 @@ void vrctx_nl_tell(struct net *net, struct sk_buff *skb, u32 ctx, u32 group,
 	nlmsg_notify(net->rtnl, skb, 0, group, 0, gfp);
 }
 
-/* In place of the number of the table, that which the context knows */
-static bool vrctx_nl_rewrite(struct nlmsghdr *nlh, const struct net *net,
-			     u32 *ctx)
+/* The attribute with the table of a route */
+static struct nlattr *vrctx_nl_table(const struct nlmsghdr *nlh)
 {
-	struct rtmsg *rtm = nlmsg_data(nlh);
 	struct nlattr *nla;
-	u32 table;
 
-	if (nlmsg_len(nlh) < sizeof(*rtm))
-		return false;
-	nla = nlmsg_find_attr(nlh, sizeof(*rtm), RTA_TABLE);
-	if (!nla || nla_len(nla) != sizeof(table))
-		return false;
-	*ctx = vrctx_table_used(net, nla_get_u32(nla));
-	if (!*ctx)
-		return false;
+	if (nlmsg_len(nlh) < sizeof(struct rtmsg))
+		return NULL;
+	nla = nlmsg_find_attr(nlh, sizeof(struct rtmsg), RTA_TABLE);
 
-	table = __vrctx_nl_table_out(*ctx, 0, rtm->rtm_type);
-	rtm->rtm_table = table;
-	memcpy(nla_data(nla), &table, sizeof(table));
-	return true;
+	return nla && nla_len(nla) == sizeof(u32) ? nla : NULL;
 }
 
-static u32 vrctx_nl_table(const struct sk_buff *skb)
+/* In place of the number of the table, the name that the context knows */
+static void vrctx_nl_rewrite(struct nlmsghdr *nlh, u32 ctx)
 {
-	const struct nlattr *nla = nlmsg_find_attr(nlmsg_hdr(skb),
-						   sizeof(struct rtmsg),
-						   RTA_TABLE);
+	struct rtmsg *rtm = nlmsg_data(nlh);
+	u32 table = __vrctx_nl_table_out(ctx, 0, rtm->rtm_type);
 
-	return nla && nla_len(nla) == sizeof(u32) ? nla_get_u32(nla) : 0;
+	rtm->rtm_table = table;
+	memcpy(nla_data(vrctx_nl_table(nlh)), &table, sizeof(table));
 }
 
 void __vrctx_nl_route(struct net *net, const struct sk_buff *skb, u32 group,
 		      gfp_t gfp)
 {
+	const struct nlmsghdr *nlh = nlmsg_hdr(skb);
+	const struct nlattr *nla = NULL;
 	struct sk_buff *copy;
 	u32 ctx;
 
 	/* one message, as long as nobody puts two into it */
-	if (!nlmsg_ok(nlmsg_hdr(skb), skb->len) ||
-	    !vrctx_table_ctx(vrctx_nl_table(skb)))
+	if (nlmsg_ok(nlh, skb->len))
+		nla = vrctx_nl_table(nlh);
+	ctx = nla ? vrctx_table_used(net, nla_get_u32(nla)) : 0;
+	if (!ctx)
 		return;
 	copy = skb_copy(skb, gfp);
 	if (!copy)
 		return;
-	if (!vrctx_nl_rewrite(nlmsg_hdr(copy), net, &ctx)) {
-		kfree_skb(copy);
-		return;
-	}
+	vrctx_nl_rewrite(nlmsg_hdr(copy), ctx);
 	vrctx_nl_tell(net, copy, ctx, group, gfp);
 }

@@ -42,14 +42,11 @@ static bool vrctx_ioctl_reads(unsigned int cmd)
  */
 int __vrctx_view_ifr(struct net *net, unsigned int cmd, const char *name)
 {
-	const struct net_device *dev;
-	int err = -ENODEV;
+	int err;
 
 	rcu_read_lock();
-	dev = dev_get_by_name_rcu(net, name);
-	if (dev && vrctx_view_sees(dev))
-		err = dev->flags & IFF_LOOPBACK && !vrctx_ioctl_reads(cmd) ?
-		      -EPERM : 0;
+	err = vrctx_dev_access(dev_get_by_name_rcu(net, name), vrctx_view(),
+			       !vrctx_ioctl_reads(cmd));
 	rcu_read_unlock();
 
 	return err;
@@ -57,13 +54,11 @@ int __vrctx_view_ifr(struct net *net, unsigned int cmd, const char *name)
 
 int __vrctx_view_change(struct net *net, int ifindex)
 {
-	const struct net_device *dev;
-	int err = -ENODEV;
+	int err;
 
 	rcu_read_lock();
-	dev = dev_get_by_index_rcu(net, ifindex);
-	if (dev && vrctx_view_sees(dev))
-		err = dev->flags & IFF_LOOPBACK ? -EPERM : 0;
+	err = vrctx_dev_access(dev_get_by_index_rcu(net, ifindex),
+			       vrctx_view(), true);
 	rcu_read_unlock();
 
 	return err;
