@@ -1,14 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """iproute2: a small router is set up by one script, in a context of each of
-two sites and in a network namespace; ip and ss say the same of all three.
+two sites, in a network namespace and on the bare machine; ip and ss say the
+same of all of them.
+
+With --bare FILE this is the bare machine, on any kernel, and writes down what
+they say; scripts/check-programs boots one for that.
 """
+import json
 import re
 import signal
+import sys
 from collections import Counter
 
 from vr_site import check, other, run, sites, wait
 
+BARE = "/repo/build/check/bare/iproute2.json"
 # The third member makes lan a bridge elsewhere: no peer is in sight
 PLAN = {"r1": {"lan": "", "wan": ""},
         "r2": {"lan": "10.0.0.2/24 fd00::2/64"},
@@ -137,21 +144,31 @@ def setup(host):
 
 
 def test_same():
-    """ip, ss: what they show in a context is what they show in a namespace"""
+    """ip, ss: what they show in a context is what they show elsewhere"""
     with sites(PLAN, ("blue", "red", "gold"), plain=("gold",)) as three:
         for site in three:
             setup(site["r1"])
         seen = [look(site["r1"]) for site in three]
+        with open(BARE, encoding="utf-8") as f:
+            bare = json.load(f)
         wrong = []
         for site, got in zip(three[:2], seen):
-            for cmd in LOOK:
-                lines = differ(got[cmd], seen[2][cmd])
-                if lines:
-                    wrong += [f"{site.name}: {cmd}"] + lines
-        check(not wrong, "in a context, not as in a namespace:\n"
-              + "\n".join(wrong))
+            for where, want in ("a namespace", seen[2]), ("a machine", bare):
+                for cmd in LOOK:
+                    lines = differ(got[cmd], want[cmd])
+                    if lines:
+                        wrong += [f"{site.name}: {cmd}, in {where}"] + lines
+        check(not wrong, "not the same in a context:\n" + "\n".join(wrong))
         for cmd in "ip addr", "ss -Htlnp", "ip route", "cat /proc/net/tcp":
             check(len(seen[0][cmd]) > 1, f"{cmd}: {seen[0][cmd]}")
+
+
+def be_bare(path):
+    """Of the machine that runs this, no test."""
+    with sites(PLAN, ("gold",), bare="r1") as (gold,):
+        setup(gold["r1"])
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(look(gold["r1"]), f)
 
 
 def test_monitor():
@@ -219,4 +236,7 @@ def test_refused():
             check("DOWN" in out or "UP" in out, out)
 
 
-run(globals())
+if sys.argv[1:2] == ["--bare"]:
+    be_bare(sys.argv[2])
+else:
+    run(globals())

@@ -307,14 +307,18 @@ class Host:
 class Site:
     """The hosts of a plan. site["r1"] is one."""
 
-    def __init__(self, name, plan, first, base, vr):
-        """Contexts first and up of base, with vr; without: namespaces."""
-        self.name, self.vr = name, vr
+    def __init__(self, name, plan, first, base, vr, bare=None):
+        """Contexts first and up of base, with vr; without: namespaces, and
+        the one called bare is the machine itself.
+        """
+        self.name, self.vr, self.base = name, vr, base
         self.hosts, self.switches = {}, []
         for num, host in enumerate(plan, first):
             if vr:
                 vr.new(num, f"{name}-{host}")
                 self.hosts[host] = Host(self, host, num, base)
+            elif host == bare:
+                self.hosts[host] = Host(self, host, None, base)
             else:
                 self.hosts[host] = Host(self, host, None, forwarder())
         segments = {}
@@ -398,31 +402,33 @@ class Site:
         for switch in self.switches:
             switch.close()
         for host in self:
-            if not self.vr:
+            if host.net is not self.base:
                 host.net.close()
-            elif good:
+            elif self.vr and good:
                 self.delete(host)
 
 
 @contextlib.contextmanager
-def sites(plan, names=("blue", "red"), plain=()):
+def sites(plan, names=("blue", "red"), plain=(), bare=None):
     """Sites of one plan, up. A failure shows the end of every log. Those named
-    in plain are always made of network namespaces.
+    in plain are always made of network namespaces. The host called bare is the
+    machine: that is for a guest that does nothing else.
     """
-    base = Netns(True)          # ctx: of all hosts; else: of this process
+    # ctx: of all hosts; else: of this process
+    base = Netns(True, new=not bare)
     base.join()
     # Every ping and chronyd would switch time stamps on and off: the kernel
     # patches itself, and an emulated CPU has been seen to trip over that.
     stamps = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     stamps.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMP, 1)
     open_routers()
-    vr = Vrctx() if CTX else None
+    vr = Vrctx() if CTX and not bare else None
     made = []
     good = False
     try:
         for num, name in enumerate(names):
             made.append(Site(name, plan, 1 + num * len(plan), base,
-                             None if name in plain else vr))
+                             None if name in plain else vr, bare))
         for site in made:
             site.up()
         yield made

@@ -42,9 +42,11 @@ class Netns:
     """A namespace, held by a descriptor. "with ns:" works inside it."""
     current = None
 
-    def __init__(self, ipv6=V6):
+    def __init__(self, ipv6=V6, new=True):
+        """A new one, or that which the process is in."""
         prev = Netns.current
-        libc("unshare", CLONE_NEWNET)
+        if new:
+            libc("unshare", CLONE_NEWNET)
         self.fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         Netns.current = self
         self.stack = []

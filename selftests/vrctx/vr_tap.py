@@ -76,14 +76,19 @@ def refused(want, what, fn, *args, **kwargs):
 
 def wait(cond, what, timeout=10):
     """Poll until cond() is true, return its value; fail after timeout s."""
-    end = time.monotonic() + timeout * slow()
+    now = time.monotonic()
+    end = now + timeout * slow()
     while True:
+        asked = now
         val = cond()
         if val:
             return val
-        if time.monotonic() > end:
+        now = time.monotonic()
+        if now > end:
             raise AssertionError("timeout waiting for " + what)
-        time.sleep(0.002)
+        # a look that costs much leaves as much for what is waited for
+        time.sleep(min(max(0.002, now - asked), 1))
+        now = time.monotonic()
 
 
 def params(*values):

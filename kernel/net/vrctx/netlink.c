@@ -198,8 +198,8 @@ static struct sk_buff *vrctx_nl_reply_new(struct genl_info *info, void **hdr)
 	return NULL;
 }
 
-static int vrctx_nl_reply(struct sk_buff *rsp, void *hdr,
-			  struct genl_info *info, int err)
+static int vrctx_nl_reply_send(struct sk_buff *rsp, void *hdr,
+			       struct genl_info *info, int err)
 {
 	if (err) {
 		nlmsg_free(rsp);
@@ -232,7 +232,7 @@ static int vrctx_nl_get(struct genl_info *info, vrctx_nl_fill_t fill)
 		err = fill(rsp, genl_info_net(info), ctx);
 	rcu_read_unlock();
 
-	return vrctx_nl_reply(rsp, hdr, info, err);
+	return vrctx_nl_reply_send(rsp, hdr, info, err);
 }
 
 /* Start or go on with a dump of contexts, devices or tasks */
@@ -375,7 +375,7 @@ int vrctx_nl_ctx_new_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	rtnl_unlock();
 
-	return vrctx_nl_reply(rsp, hdr, info, err);
+	return vrctx_nl_reply_send(rsp, hdr, info, err);
 }
 
 int vrctx_nl_ctx_del_doit(struct sk_buff *skb, struct genl_info *info)
@@ -511,7 +511,7 @@ int vrctx_nl_dev_get_doit(struct sk_buff *skb, struct genl_info *info)
 		err = vrctx_nl_fill_dev(rsp, dev);
 	rtnl_unlock();
 
-	return vrctx_nl_reply(rsp, hdr, info, err);
+	return vrctx_nl_reply_send(rsp, hdr, info, err);
 }
 
 int vrctx_nl_dev_set_doit(struct sk_buff *skb, struct genl_info *info)
@@ -645,7 +645,7 @@ int vrctx_nl_task_get_doit(struct sk_buff *skb, struct genl_info *info)
 		err = vrctx_nl_fill_task(rsp, net, pid, id);
 	rcu_read_unlock();
 
-	return vrctx_nl_reply(rsp, hdr, info, err);
+	return vrctx_nl_reply_send(rsp, hdr, info, err);
 }
 
 int vrctx_nl_task_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
