@@ -128,14 +128,16 @@ def test_same_context():
     RT.link_del("x0")
 
 
-KINDS = [("dummy", b""), ("veth", b""), ("bridge", b""), ("bond", b"")]
 PORT = b"\x12\xb5"
-TUNNELS = [("ipip", b""), ("gre", b""), ("gretap", b""), ("sit", b""),
-           ("vti", b""), ("ip6tnl", b""), ("ip6gre", b""),
-           ("vxlan", u32(1, 5) + nl.attr(15, PORT)),
-           ("geneve", u32(1, 5) + nl.attr(2, bytes([10, 9, 9, 9]))),
+KINDS = [("dummy", b""), ("veth", b""), ("bridge", b""), ("bond", b""),
+         ("ipip", b""), ("gre", b""), ("gretap", b""), ("sit", b""),
+         ("ip6tnl", b""), ("ip6gre", b""), ("ip6gretap", b""),
+         ("vxlan", u32(1, 5) + nl.attr(15, PORT)),
+         ("geneve", u32(1, 5) + nl.attr(2, bytes([10, 9, 9, 9]))),
+         ("wireguard", b"")]
+TUNNELS = [("vti", b""),
            ("bareudp", nl.attr(1, PORT) + nl.attr(2, b"\x88\x47")),
-           ("wireguard", b""), ("xfrm", u32(1, 1) + u32(2, 5)),
+           ("xfrm", u32(1, 1) + u32(2, 5)),
            ("vrf", u32(1, 1000)), ("ifb", b""), ("team", b"")]
 
 

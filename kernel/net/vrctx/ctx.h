@@ -185,6 +185,11 @@ static inline int vrctx_dev_access(const struct net_device *dev, u32 ctx,
 void vrctx_nl_tell(struct net *net, struct sk_buff *skb, u32 ctx, u32 group,
 		   gfp_t gfp);
 
+/* tunnel.c; in place of "kern" of __sock_create(): it says what context the
+ * socket is in.
+ */
+#define VRCTX_KERN_TUNNEL	2
+
 /* conf.c */
 void vrctx_conf_enter(struct net_device *dev);
 void vrctx_conf_free(struct vrctx *ctx);

@@ -243,7 +243,9 @@ static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 static bool vrctx_dev_supported(const struct net_device *dev)
 {
 	static const char * const kinds[] = {
-		"bond", "bridge", "dummy", "macvlan", "tun", "veth", "vlan",
+		"bond", "bridge", "dummy", "geneve", "gre", "gretap", "ip6gre",
+		"ip6gretap", "ip6tnl", "ipip", "macvlan", "sit", "tun", "veth",
+		"vlan", "vxlan", "wireguard",
 	};
 
 	if (!dev->rtnl_link_ops)

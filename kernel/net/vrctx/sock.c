@@ -77,7 +77,8 @@ int __vrctx_sock_create_check(struct net *net, int family, int type,
 	if (!net_eq(net, current->nsproxy->net_ns))
 		return 0;
 	if (kern)
-		return vrctx_sock_kern(family, type);
+		return kern == VRCTX_KERN_TUNNEL ? 0 :
+		       vrctx_sock_kern(family, type);
 
 	err = vrctx_sock_family(family, type, protocol);
 	if (err || (family != AF_INET && family != AF_INET6))

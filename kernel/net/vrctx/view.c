@@ -44,6 +44,10 @@ int __vrctx_view_ifr(struct net *net, unsigned int cmd, const char *name)
 {
 	int err;
 
+	/* What these do is the driver's affair; those of tunnels make others */
+	if (cmd > SIOCDEVPRIVATE && cmd <= SIOCDEVPRIVATE + 15)
+		return -EOPNOTSUPP;
+
 	rcu_read_lock();
 	err = vrctx_dev_access(dev_get_by_name_rcu(net, name), vrctx_view(),
 			       !vrctx_ioctl_reads(cmd));
@@ -85,6 +89,9 @@ int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
 		       struct netlink_ext_ack *extack)
 {
 	if (!strcmp(family, "nlctrl") || !strcmp(family, VRCTX_FAMILY_NAME))
+		return 0;
+	/* looks itself at which device it is about */
+	if (!strcmp(family, "wireguard"))
 		return 0;
 	/* a dump would list the devices of all */
 	if (!strcmp(family, "ethtool") && !(nlh->nlmsg_flags & NLM_F_DUMP))

@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+# families: 4 6
+"""Tunnels: their own packets travel in the context of who made them.
+
+Guards include/net/vrctx_tunnel.h, the look-ups of tunnels by address, those of
+the sockets of tunnels over UDP, and the routes of what is encapsulated.
+"""
+import errno as E
+import fcntl
+import socket
+import struct
+
+from vr_fam import AF, ip, packed, pick
+from vr_net import HIP, RIP, UDP, Lab, inside, readable, sock
+from vr_nl import NLM_F_ACK, attr, u32
+from vr_rt import Rtnl, have_sysctl, sysctl
+from vr_tap import check, eq, params, refused, run, wait
+
+LAB = Lab(0, 1, 2)
+RT, VR = LAB.rt, LAB.vr
+ALL = (0, 1, 2)
+VIEW = {}
+for num in ALL:
+    with inside(num):
+        VIEW[num] = Rtnl()
+IPTUN, GRE = (2, 3), (6, 7)                  # attributes: local, remote
+VNI, PORT = u32(1, 7), attr(15, struct.pack("!H", 4789))
+SIOCADDTUNNEL = 0x89f1
+IFLA_NET_NS_FD, IFLA_STATS64, RTM_SETLINK = 28, 23, 19
+
+
+def by(which):
+    return lambda near, far: attr(which[0], packed(near)) + \
+        attr(which[1], packed(far))
+
+
+KINDS = pick({"ipip": by(IPTUN), "sit": by(IPTUN), "gre": by(GRE),
+              "gretap": by(GRE)},
+             {"ip6tnl": lambda near, far: by(IPTUN)(near, far) + attr(9, b"\0"),
+              "ip6gre": by(GRE), "ip6gretap": by(GRE)})
+KINDS["vxlan"] = lambda near, far: VNI + PORT + by(pick((4, 2), (17, 16)))(
+    near, far)
+KINDS["geneve"] = lambda near, far: VNI + attr(pick(2, 7), packed(far))
+# sit carries IPv6
+INNER = {"sit": (socket.AF_INET6, "fd08::1", "fd08::2", 64)}
+
+
+def inner(kind):
+    """Family, addresses near and far, length of the prefix."""
+    return INNER.get(kind) or (AF, ip("10.8.0.1"), ip("10.8.0.2"),
+                               pick(24, 120))
+
+
+def dress(rt, name, kind, addr):
+    """The address of a tunnel; then it is up."""
+    if inner(kind)[0] == socket.AF_INET6:
+        for key, val in (("disable_ipv6", 0), ("accept_dad", 0),
+                         ("dad_transmits", 0), ("router_solicitations", 0)):
+            if have_sysctl(f"net.ipv6.conf.{name}.{key}"):
+                sysctl(f"net.ipv6.conf.{name}.{key}", val)
+    rt.addr(name, f"{addr}/{inner(kind)[3]}")
+    rt.link_set(name, up=True)
+
+
+def near_end(ctx, kind, name=None):
+    name = name or f"t{ctx}"
+    VIEW[ctx].link_add(name, kind, KINDS[kind](RIP, HIP))
+    RT.index.pop(name, None)
+    dress(RT, name, kind, inner(kind)[1])
+    return name
+
+
+def far_end(ctx, kind):
+    far = LAB.hosts[ctx]
+    with far:
+        far.rt.link_add("t", kind, KINDS[kind](HIP, RIP))
+        dress(far.rt, "t", kind, inner(kind)[2])
+
+
+def received(dev):
+    """Packets and errors."""
+    stats = struct.unpack_from("=6Q", RT.link(dev)[IFLA_STATS64])
+    return stats[0] + stats[4]
+
+
+def remove(kind):
+    for num in ALL:
+        with LAB.hosts[num]:
+            LAB.hosts[num].rt.link_del("t")
+            LAB.hosts[num].rt.index.pop("t", None)
+        if f"t{num}" in RT.index:
+            RT.link_del(f"t{num}")
+            VIEW[num].index.pop(f"t{num}", None)
+    check(kind in KINDS, kind)
+
+
+def answer(one, far, addr, text):
+    """A datagram each way."""
+    far.sendto(text, addr)
+    data, peer = one.recvfrom(100)
+    eq(data, text, "what came")
+    one.sendto(data[::-1], peer)
+    eq(far.recv(100), text[::-1], "what came back")
+
+
+class Ends:
+    """A socket inside of every tunnel, on the same address and port."""
+
+    def __init__(self, kind, contexts=None):
+        af, near, far, _ = inner(kind)
+        self.addr = near, 7000
+        self.near, self.far = {}, {}
+        for num in ALL:
+            ctx = (contexts or {}).get(num, num)
+            self.near[num] = sock(UDP, ctx, (near, 7000), af=af)
+            with LAB.hosts[num]:
+                self.far[num] = sock(UDP, bind=(far, 7000), af=af)
+
+    def talk(self, num):
+        answer(self.near[num], self.far[num], self.addr, b"this is %d" % num)
+        for other in ALL:
+            eq(readable(self.near[other]), None, f"{other} heard of {num}")
+
+    def close(self):
+        for one in [*self.near.values(), *self.far.values()]:
+            one.close()
+
+
+def below(num):
+    """All that the host sent before has been looked at."""
+    with sock(UDP, num, (RIP, 7001)) as one, LAB.hosts[num], \
+            sock(UDP, bind=(HIP, 7001)) as far:
+        answer(one, far, (RIP, 7001), b"below")
+
+
+@params(*[(kind,) for kind in KINDS])
+def test_same_ends(kind):
+    """tunnels with the same ends in three contexts:"""
+    for num in ALL:
+        near_end(num, kind)
+        far_end(num, kind)
+    ends = Ends(kind)
+    for num in ALL:
+        ends.talk(num)
+    # without one of its own, no other takes its packets
+    VIEW[2].link_del("t2")
+    RT.index.pop("t2")
+    before = [received("t0"), received("t1")]
+    ends.far[2].sendto(b"anybody there?", ends.addr)
+    below(2)
+    eq([received("t0"), received("t1")], before, "packets of 0 and 1")
+    for num in (0, 1):
+        ends.talk(num)
+    ends.close()
+    remove(kind)
+
+
+@params(*[(kind,) for kind in KINDS])
+def test_twice(kind):
+    """the same ends once more in the same context are refused:"""
+    near_end(1, kind)
+    refused((E.EEXIST, E.EBUSY), "twice", VIEW[1].link_add, "t9", kind,
+            KINDS[kind](RIP, HIP))
+    refused(E.ENODEV, "not there", RT.ifindex, "t9")
+    near_end(2, kind)
+    for num in (1, 2):
+        RT.link_del(f"t{num}")
+        VIEW[num].index.pop(f"t{num}", None)
+
+
+@params(*[(kind,) for kind in KINDS])
+def test_two_contexts(kind):
+    """made in 0, its device moved to 1: carried by 0:"""
+    for num in ALL:
+        far_end(num, kind)
+    RT.link_add("t0", kind, KINDS[kind](RIP, HIP))
+    VR.move("t0", 1)
+    dress(RT, "t0", kind, inner(kind)[1])
+    ends = Ends(kind, {0: 1, 1: 2, 2: 0})
+    ends.talk(0)
+    ends.far[1].sendto(b"not by this way", ends.addr)
+    below(1)
+    eq([readable(ends.near[num]) for num in ALL], [None] * 3, "heard from 1")
+    ends.close()
+    remove(kind)
+
+
+def test_number():
+    """the number of a context below a tunnel is not given again"""
+    kind = pick("gre", "ip6gre")
+    VR.new(7)
+    with inside(7):
+        rt = Rtnl()
+    rt.link_add("t7", kind, KINDS[kind](RIP, HIP))
+    RT.index.pop("t7", None)
+    VR.move("t7", 0)
+    rt.close()
+    VR.delete(id=7)
+    dress(RT, "t7", kind, inner(kind)[1])
+    af, near, far, _ = inner(kind)
+    with sock(UDP, bind=(near, 7000), af=af) as one:
+        one.sendto(b"where to?", (far, 7000))   # nowhere
+    refused((E.EBUSY, E.EEXIST), "new", VR.new, 7)
+    RT.link_del("t7")
+
+    def again():
+        try:
+            VR.new(7)
+        except OSError:
+            return False
+        return True
+    wait(again, "number 7 to be free")
+    VR.delete(id=7)
+
+
+def test_sockets():
+    """wireguard: its sockets are in the context of who made it"""
+    VIEW[1].link_add("t1", "wireguard")
+    RT.index.pop("t1", None)
+    VR.move("t1", 0)
+    with inside(2):         # whoever sets it up: it is in 0, so 2 may not
+        refused(E.ENODEV, "up", VIEW[2].link_set, "t1", True)
+    RT.link_set("t1", up=True)
+    eq(LAB.sockets(1), 2, "sockets of 1")
+    RT.link_set("t1", up=False)
+    LAB.quiet(1)
+    RT.link_del("t1")
+    VIEW[1].index.pop("t1")
+
+
+def test_refused():
+    """no tunnel for everything, none on others' devices, none by ioctl"""
+    external = pick((("ipip", 19), ("gre", 18)), (("ip6tnl", 19),
+                                                  ("ip6gre", 18)))
+    for kind, flag in external:
+        refused(E.EOPNOTSUPP, f"external {kind}", VIEW[1].link_add, "t1", kind,
+                attr(flag))
+    err = refused(E.ENODEV, "device of 2", VIEW[1].link_add, "t1", "vxlan",
+                  KINDS["vxlan"](RIP, HIP) + u32(3, RT.ifindex("v2")))
+    check(err.extack, "no extack text")
+    refused(E.EOPNOTSUPP, "bareudp", VIEW[1].link_add, "t1", "bareudp",
+            attr(1, b"\x12\xb5") + attr(2, b"\x88\x47"))
+    kind = pick("ipip", "ip6tnl")
+    near_end(1, kind)
+    msg = struct.pack("=BxHiII", 0, 0, RT.ifindex("t1"), 0, 0)
+    refused((E.EINVAL, E.EPERM), "to a namespace", RT.request, RTM_SETLINK,
+            NLM_F_ACK, msg + u32(IFLA_NET_NS_FD, LAB.hosts[1].fd))
+    with inside(1), socket.socket(AF, UDP) as one:
+        refused(E.EOPNOTSUPP, "SIOCADDTUNNEL", fcntl.ioctl, one,
+                SIOCADDTUNNEL, struct.pack("=16s24x", b"t1"))
+    eq(VR.get(id=1)["devices"], 2, "devices of 1")
+    RT.link_del("t1")
+
+
+run(globals())
