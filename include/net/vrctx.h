@@ -19,7 +19,9 @@
 #ifndef _NET_VRCTX_H
 #define _NET_VRCTX_H
 
+#include <linux/bitops.h>
 #include <linux/bug.h>
+#include <linux/hash.h>
 #include <linux/jump_label.h>
 #include <linux/minmax.h>
 #include <linux/percpu.h>
@@ -148,6 +150,23 @@ static inline u32 vrctx_table_ctx(u32 tb_id)
 	       tb_id & VRCTX_ID_MAX : 0;
 }
 
+/* What is mixed into a hash that is no good at mixing itself (a good one has
+ * the number in its seed). Context 0 keeps the buckets that it has without
+ * contexts, and a VRCTX_ANY socket is where the look-up for such looks. Spreads
+ * numbers that follow each other and such that are multiples of a large one.
+ */
+static inline u32 vrctx_hash(u32 ctx)
+{
+	return ror32(ctx * GOLDEN_RATIO_32, 16);
+}
+
+/* The same for a FIB table's number */
+static inline u32 vrctx_table_hash(u32 tb_id)
+{
+	return (tb_id & ~VRCTX_ID_MAX) == VRCTX_TABLE_BASE ?
+	       vrctx_hash(tb_id & VRCTX_ID_MAX) : 0;
+}
+
 /* Drop reasons: the packet met another context than its own; the protocol or
  * subsystem does not do contexts.
  */
@@ -195,19 +214,23 @@ struct vrctx_stats {
 	u64	wrong_ctx;
 };
 
+/* What the data path needs to know of a context */
+struct vrctx_slot {
+	struct vrctx __rcu	*ctx;
+	struct fib_table __rcu	*fib4;
+};
+
 /* Flat array for small numbers, so that the data path needs two loads */
 struct vrctx_map {
 	u32			size;
 	struct rcu_head		rcu;
-	struct vrctx __rcu	*slot[];
+	struct vrctx_slot	slot[];
 };
 
 /* ---- FIB (fib.c); callers hold RTNL unless said otherwise ---- */
 
-/* Data path: the table of the context with the L3 domain @dom, NULL if it does
- * not exist, is being deleted or nobody was ever in it. RCU.
- */
-struct fib_table *vrctx_fib_rcu(const struct net *net, int dom);
+/* The same as vrctx_fib_rcu() in net/ip_fib.h for a number beyond the map */
+struct fib_table *vrctx_fib_slow(const struct net *net, u32 ctx);
 /* FIB table of the context @tb_id stands for, NULL if there is none. RCU or
  * RTNL. Does not find ordinary tables.
  */
@@ -215,9 +238,20 @@ struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id);
 /* The same, but sets the table up if the context exists. RTNL. */
 struct fib_table *vrctx_fib_table_new(struct net *net, u32 tb_id);
 /* Next context table after context *@ctx (start with 0), sets *@ctx; RCU or
- * RTNL. For flushes, dumps and the like that walk all tables.
+ * RTNL. For dumps and the like that walk all tables.
  */
 struct fib_table *vrctx_fib_table_next(struct net *net, u32 *ctx);
+/* A route of table @tb_id died with its device, address or nexthop: to be
+ * flushed if the table is a context's. RTNL.
+ */
+void __vrctx_fib_stale(struct net *net, u32 tb_id);
+#define vrctx_fib_stale(net, tb_id)					\
+do {									\
+	if (vrctx_table_ctx(tb_id))					\
+		__vrctx_fib_stale(net, tb_id);				\
+} while (0)
+/* Next such table; it is not one any more */
+struct fib_table *vrctx_fib_stale_next(struct net *net);
 /* The context that table @tb_id belongs to is deleted, its table to be freed
  * with whatever is in it.
  */
@@ -243,7 +277,8 @@ int vrctx_table_prepare(struct net *net, u32 tb_id,
 bool vrctx_fib_note_local(struct net *net, const struct fib_table *tb);
 /* May the context have such routes? Never wrong about "no". */
 #define vrctx_fib_has_local(net, ctx)					\
-	((net)->vrctx.local_routes & BIT((ctx) % BITS_PER_LONG))
+	((net)->vrctx.local_routes &&					\
+	 (net)->vrctx.local_routes & BIT((ctx) % BITS_PER_LONG))
 /* Namespace exit: free all context tables. RTNL. */
 void vrctx_fib_exit(struct net *net);
 /* lo came up: 127.0.0.0/8 of every active context. RTNL. */
@@ -458,6 +493,9 @@ static inline bool l3dom_is_vrctx(int dom) { return false; }
 #define vrctx_any_sk(sk)		((void)(sk), false)
 #define vrctx_any_next(dom)		((void)(dom), false)
 
+static inline u32 vrctx_hash(u32 ctx) { return 0; }
+static inline u32 vrctx_table_hash(u32 tb_id) { return 0; }
+
 #define vrctx_table_id(ctx)		0U
 static inline u32 vrctx_table_ctx(u32 tb_id) { return 0; }
 
@@ -468,11 +506,6 @@ static inline bool __vrctx_tx_ok(struct sk_buff *skb,
 				 const struct net_device *dev, bool forwarded)
 {
 	return true;
-}
-
-static inline struct fib_table *vrctx_fib_rcu(const struct net *net, int dom)
-{
-	return NULL;
 }
 
 static inline struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id)
@@ -498,6 +531,12 @@ static inline bool vrctx_table_dead(const struct net *net, u32 tb_id)
 static inline u32 vrctx_table_used(const struct net *net, u32 tb_id)
 {
 	return 0;
+}
+
+#define vrctx_fib_stale(net, tb_id)	((void)(net), (void)(tb_id))
+static inline struct fib_table *vrctx_fib_stale_next(struct net *net)
+{
+	return NULL;
 }
 
 static inline bool vrctx_fib_note_local(struct net *net,

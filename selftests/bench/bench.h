@@ -86,6 +86,10 @@ void nl_end(struct nl *nl, size_t nest);
 /* Send what was built; the reply stays in nl->buf.  Returns 0 or -errno. */
 int nl_try(struct nl *nl);
 void nl_do(struct nl *nl, const char *what);
+/* Wait for the end of request @seq, which must have succeeded */
+void nl_wait(struct nl *nl, uint32_t seq);
+/* Send a dump request, return the number of answers */
+int nl_dump(struct nl *nl);
 
 /* -- link.c: rtnetlink and the vrctx family, in the current namespace */
 void link_dummy(const char *name);
@@ -110,6 +114,11 @@ void rule_mark_del(uint32_t mark, int family, uint32_t table);
 void ctx_new(uint32_t id);
 void ctx_del(uint32_t id);
 void ctx_move(const char *dev, uint32_t id);
+/* That for all of them, many requests in each system call */
+void ctx_new_all(uint32_t first, int n);
+void ctx_del_all(uint32_t first, int n);
+/* How many there are, by a dump */
+int ctx_count(void);
 /* Packets sent and received by a device of the current namespace. */
 void link_packets(const char *name, uint64_t *rx, uint64_t *tx);
 /* Requests use the namespace they were first made in. */
@@ -118,6 +127,7 @@ void link_forget(void);
 /* -- topo.c */
 enum mode { PLAIN, CTX, VRF, NETNS, RULE };
 
+#define SO_VRCTX	0x5652
 #define CTX_ID		1
 #define CTX_OTHER	1000	/* the others are CTX_OTHER + 0 ... n - 1 */
 #define TABLE_BASE	0x01000000
@@ -126,6 +136,7 @@ enum mode { PLAIN, CTX, VRF, NETNS, RULE };
 struct topo {
 	enum mode mode;
 	int n;
+	int sameport;		/* a socket on the server's port in each */
 	int router, a, b;	/* namespaces */
 	uint8_t r0_mac[6], r1_mac[6];
 };
@@ -158,6 +169,8 @@ int router_socket(int family, int type);
  * kernel leaves it to a thread of its own; it never takes long.
  */
 void patience(int fd);
+/* Mode *-sameport: a socket like the server's in each of the others, to stay */
+void others_hold(int type, int port);
 /* Put a device of the router, which is down, where the mode says. */
 void join(const char *dev);
 
@@ -181,7 +194,10 @@ void fig_udp_rr(void);
 void fig_udp_rr6(void);
 void fig_tcp_crr(void);
 void fig_tcp_stream(void);
+void fig_many_rr(void);
 void fig_create(void);
+void fig_used(void);
+void fig_batch(void);
 void fig_if_add(void);
 void fig_flap(void);
 void fig_listen_all(void);

@@ -2,8 +2,11 @@
 /* control.c - what it costs to make, fill and delete contexts, VRFs, ...
  *
  * create.insn	one more
- * create.bytes	memory of one that has a route
- * delete.insn	one that has a route, with all that is put off
+ * create.bytes	memory of that
+ * delete.insn	delete such a one, with all that is put off
+ * used.bytes	memory of one that has a route
+ * used_delete.insn
+ *		delete such a one, with all that is put off
  * if_add.insn	put a device into one, give it an address, bring it up
  * flap.insn	such a device down and up
  * listen_all.insn, listen_all.bytes
@@ -36,39 +39,113 @@ static void delete_all(int first)
 	settle(LONG);
 }
 
+/* Enough of them that slab pages only partly filled do not matter. */
+static int many(void)
+{
+	return topo.mode == CTX || topo.mode == RULE ? 5000 : 100;
+}
+
+static void make(int i, int use)
+{
+	one_create(i);
+	if (use)
+		one_use(i);
+	one_leave();
+}
+
+static double bytes(int first, int use)
+{
+	uint64_t mem;
+	double each;
+	int i;
+
+	settle(LONG);
+	mem = mem_free();
+	for (i = 0; i < many(); i++)
+		make(first + i, use);
+	settle(LONG);
+	each = ((double)mem - mem_free()) / many();
+	for (i = 0; i < many(); i++)
+		one_delete(first + i);
+	settle(LONG);
+	return each;
+}
+
+/* Delete SAMPLES of them. */
+static double delete_insn(int first)
+{
+	uint64_t rest;
+
+	settle(LONG);
+	rest = busy(settle, LONG);
+	return ((double)busy(delete_all, first) - rest) / SAMPLES;
+}
+
 void fig_create(void)
 {
-	/* Enough of them that slab pages only partly filled do not matter. */
-	int many = topo.mode == CTX || topo.mode == RULE ? 5000 : 100;
+	uint64_t sample[SAMPLES];
 	int first = topo.n, i;
-	uint64_t sample[SAMPLES], rest, mem;
 
 	ns_enter(topo.router);
 	for (i = 0; i < SAMPLES; i++) {
 		sample[i] = busy(create, first + i);
-		one_use(first + i);
 		one_leave();
 	}
 	result("create.insn", median(sample, SAMPLES), "insn");
+	result("delete.insn", delete_insn(first), "insn");
+	result("create.bytes", bytes(first + SAMPLES, 0), "bytes");
+}
 
-	settle(LONG);
-	rest = busy(settle, LONG);
-	result("delete.insn", ((double)busy(delete_all, first) - rest) /
-	       SAMPLES, "insn");
+void fig_used(void)
+{
+	int first = topo.n, i;
 
-	first += SAMPLES;
+	ns_enter(topo.router);
+	for (i = 0; i < SAMPLES; i++)
+		make(first + i, 1);
+	result("used_delete.insn", delete_insn(first), "insn");
+	result("used.bytes", bytes(first + SAMPLES, 1), "bytes");
+}
+
+/* -- All at once -----------------------------------------------------------
+ *
+ * Time of the guest, idle or not, until the kernel has answered all requests.
+ */
+#define ALL	100000
+#define SOME	1000
+
+static double ms_since(uint64_t t)
+{
+	return (now() - t) / 1e6;
+}
+
+void fig_batch(void)
+{
+	uint32_t first = CTX_OTHER + topo.n;
+	int before;
+	uint64_t mem, t;
+
+	if (topo.mode != CTX)
+		return;
+	ns_enter(topo.router);
+	before = ctx_count();
 	settle(LONG);
 	mem = mem_free();
-	for (i = 0; i < many; i++) {
-		one_create(first + i);
-		one_use(first + i);
-		one_leave();
-	}
+	t = now();
+	ctx_new_all(first, ALL);
+	result("create_100000.ms", ms_since(t), "ms");
+	t = now();
+	if (ctx_count() != before + ALL)
+		die("not all contexts are in the dump");
+	result("dump_100000.ms", ms_since(t), "ms");
+	t = now();
+	ctx_del_all(first, SOME);
+	result("delete_1000.ms", ms_since(t), "ms");
+	ctx_del_all(first + SOME, ALL - SOME);
+	if (ctx_count() != before)
+		die("contexts are left");
 	settle(LONG);
-	result("create.bytes", ((double)mem - mem_free()) / many, "bytes");
-	for (i = 0; i < many; i++)
-		one_delete(first + i);
-	settle(LONG);
+	result("batch_left.bytes", ((double)mem - mem_free()) / ALL, "bytes");
 }
 
 /* -- Devices --------------------------------------------------------------- */

@@ -315,6 +315,48 @@ void ctx_del(uint32_t id)
 	nl_do(&ge, "ctx-del");
 }
 
+/* Requests to one system call; all answers must fit into the receive buffer */
+#define BATCH	64
+
+static void ctx_all(int cmd, uint32_t first, int n)
+{
+	static char buf[BATCH * 64];
+	int i, done, sent;
+	size_t len = 0;
+
+	for (i = 0, done = 0, sent = 0; done < n;) {
+		while (i < n && i < done + BATCH) {
+			ctx_start(cmd);
+			nl_put_u32(&ge, VRCTX_A_CTX_ID, first + i++);
+			ge.h.nlmsg_len = ge.len;
+			memcpy(buf + len, ge.buf, ge.len);
+			len += ge.len;
+		}
+		if (send(ge.fd, buf, len, 0) != (ssize_t)len)
+			die("netlink send");
+		len = 0;
+		for (sent = i; done < sent; done++)
+			nl_wait(&ge, ge.seq - (sent - 1 - done));
+	}
+}
+
+void ctx_new_all(uint32_t first, int n)
+{
+	ctx_all(VRCTX_CMD_CTX_NEW, first, n);
+}
+
+void ctx_del_all(uint32_t first, int n)
+{
+	ctx_all(VRCTX_CMD_CTX_DEL, first, n);
+}
+
+int ctx_count(void)
+{
+	ctx_start(VRCTX_CMD_CTX_GET);
+	ge.h.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	return nl_dump(&ge);
+}
+
 void ctx_move(const char *dev, uint32_t id)
 {
 	ctx_start(VRCTX_CMD_DEV_SET);

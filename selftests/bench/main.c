@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* main.c - measure figures in one mode, with n other contexts around.
  *
- * usage: bench MODE N FIGURE...
+ * usage: bench MODE[-sameport] N FIGURE...
  *
  * To be run in a guest whose time stamp counter counts instructions (scripts/vm
  * --icount).  Prints one line a figure: name, value and unit, by tabs.  How
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "bench.h"
 
@@ -32,7 +33,10 @@ static const struct {
 	{ "tcp_stream", fig_tcp_stream },
 	{ "fwd6", fig_fwd6 },
 	{ "udp_rr6", fig_udp_rr6 },
+	{ "many_rr", fig_many_rr },
 	{ "create", fig_create },
+	{ "used", fig_used },
+	{ "batch", fig_batch },
 	{ "if_add", fig_if_add },
 	{ "flap", fig_flap },
 	{ "listen_all", fig_listen_all },
@@ -48,11 +52,16 @@ void result(const char *name, double value, const char *unit)
 
 static enum mode find_mode(const char *name)
 {
-	size_t i;
+	size_t i, len;
 
-	for (i = 0; i < LEN(modes); i++)
-		if (!strcmp(modes[i], name))
+	for (i = 0; i < LEN(modes); i++) {
+		len = strlen(modes[i]);
+		if (strncmp(modes[i], name, len))
+			continue;
+		topo.sameport = !strcmp(name + len, "-sameport");
+		if (topo.sameport || !name[len])
 			return i;
+	}
 	fprintf(stderr, "bench: no mode %s\n", name);
 	exit(2);
 }
@@ -73,12 +82,15 @@ static void run(const char *name)
 
 int main(int argc, char **argv)
 {
+	/* as many as the kernel allows by default */
+	struct rlimit files = { 1 << 20, 1 << 20 };
 	int i;
 
 	if (argc < 4) {
 		fprintf(stderr, "usage: bench MODE N FIGURE...\n");
 		return 2;
 	}
+	setrlimit(RLIMIT_NOFILE, &files);
 	/* No page faults in what is measured. */
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	topo_make(find_mode(argv[1]), atoi(argv[2]));

@@ -15,8 +15,11 @@ void nl_open(struct nl *nl, int proto)
 {
 	struct sockaddr_nl sa = { .nl_family = AF_NETLINK };
 
+	int room = 4 << 20;
+
 	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, proto);
 	nl->seq = 0;
+	setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 	if (nl->fd < 0 || bind(nl->fd, (struct sockaddr *)&sa, sizeof(sa)))
 		die("netlink %d", proto);
 }
@@ -105,5 +108,44 @@ void nl_do(struct nl *nl, const char *what)
 	if (ret) {
 		errno = -ret;
 		die("%s", what);
+	}
+}
+
+void nl_wait(struct nl *nl, uint32_t seq)
+{
+	char reply[16384];
+	struct nlmsghdr *h = (void *)reply;
+	struct nlmsgerr *err = NLMSG_DATA(h);
+
+	do {
+		if (recv(nl->fd, reply, sizeof(reply), 0) < (ssize_t)sizeof(*h))
+			die("netlink receive");
+	} while (h->nlmsg_seq != seq || h->nlmsg_type != NLMSG_ERROR);
+	if (err->error) {
+		errno = -err->error;
+		die("netlink request");
+	}
+}
+
+int nl_dump(struct nl *nl)
+{
+	static char reply[1 << 16];
+	struct nlmsghdr *h;
+	int count = 0;
+	ssize_t len;
+
+	nl->h.nlmsg_len = nl->len;
+	if (send(nl->fd, nl->buf, nl->len, 0) != (ssize_t)nl->len)
+		die("netlink send");
+	for (;;) {
+		len = recv(nl->fd, reply, sizeof(reply), 0);
+		for (h = (void *)reply; NLMSG_OK(h, len);
+		     h = NLMSG_NEXT(h, len)) {
+			if (h->nlmsg_type == NLMSG_ERROR)
+				die("netlink dump");
+			if (h->nlmsg_type == NLMSG_DONE)
+				return count;
+			count++;
+		}
 	}
 }

@@ -3,7 +3,7 @@
 """Start the guests of make bench, compare their figures, write them down.
 
 usage: run.py --vm BZIMAGE --unpatched BZIMAGE --out DIR [--quick]
-              [--jobs N] [--only MODE[:N]]
+              [--jobs N] [--only MODE[:N[:GROUP,...]]]...
 
 Every guest runs twice under -icount with the same seed and should say the
 same. Hash seeds may differ all the same (I/O comes when the host has it), and
@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 
+import doc
 import plan
 import svg
 
@@ -107,26 +108,51 @@ def collect(jobs, images, workers):
                 value = sorted(values)[len(values) // 2]
             results.append({"name": name, "mode": mode, "n": n,
                             "value": value, "unit": unit})
-    order = {name: i for i, name in enumerate(plan.TITLES)}
-    results.sort(key=lambda r: (order[r["name"]], r["n"],
-                                plan.MODES.index(r["mode"])))
     return results, wrong
 
 
+def order(result):
+    return (list(plan.TITLES).index(result["name"]), result["n"],
+            plan.MODES.index(result["mode"]))
+
+
+def merge(path, results):
+    """What was measured before, but for what was measured again."""
+    try:
+        with open(path, encoding="ascii") as f:
+            old = json.load(f)
+    except FileNotFoundError:
+        old = []
+    new = {order(r) for r in results}
+    return results + [r for r in old if r["name"] in plan.TITLES and
+                      order(r) not in new]
+
+
+def version():
+    with open(TOP + "/kernel/BASE", encoding="ascii") as f:
+        return next(line.split()[1] for line in f
+                    if line.startswith("version "))
+
+
 def bars(results):
-    """Returns ({(figure, mode): text}, complaints)."""
-    at0 = {(r["name"], r["mode"]): r["value"] for r in results if r["n"] == 0}
+    """Returns ({(figure, mode, n): text}, complaints)."""
+    value = {(r["name"], r["mode"], r["n"]): r["value"] for r in results}
     marks, wrong = {}, []
-    for name, mode, base, most in plan.BARS:
-        if (name, mode) not in at0 or (name, base) not in at0:
+    for name, mode, n, base, most in plan.BARS:
+        key = (name, mode, n)
+        if key not in value or (base and (name, *base) not in value):
             continue
-        more = percent(at0[name, mode], at0[name, base])
+        if base:
+            more = percent(value[key], value[(name, *base)])
+            text = (f"{more:+.2f} % of {base[0]} at {base[1]}, "
+                    f"bar {most:+.1f} %")
+        else:
+            more = value[key]
+            text = f"bar {most:,}"
         good = more <= most
-        marks[name, mode] = (f"{more:+.2f} % of {base}, bar {most:+.1f} %: "
-                             + ("ok" if good else "MISSED"))
+        marks[key] = text + (": ok" if good else ": MISSED")
         if not good:
-            wrong.append(f"{name}: {mode} is {more:+.2f} % of {base}, the "
-                         f"bar is {most:+.1f} %")
+            wrong.append(f"{name} {mode} n={n}: {value[key]:,.1f}, {text}")
     return marks, wrong
 
 
@@ -138,10 +164,24 @@ def show(results, marks):
         base = next((r["value"] for r in group if r["mode"] == "plain"
                      and r["n"] == 0), group[0]["value"])
         for r in group:
-            mark = marks.get((name, r["mode"]), "") if r["n"] == 0 else ""
+            mark = marks.get((name, r["mode"], r["n"]), "")
             print(f"{'':4}{r['mode']:<16}{r['n']:>7}{r['value']:>14,.1f}"
                   f"{r['value'] / base if base else 0:>8.3f}  {mark}"
                   .rstrip())
+
+
+def select(jobs, only):
+    """Of the jobs those, or of their figures those, that are asked for."""
+    if not only:
+        return jobs
+    out = []
+    for one in only:
+        mode, n, groups = (one.split(":") + ["", ""])[:3]
+        if groups:
+            out.append((mode, int(n), tuple(groups.split(","))))
+        else:
+            out += [j for j in jobs if j[0] == mode and n in ("", str(j[1]))]
+    return out
 
 
 def main():
@@ -151,16 +191,21 @@ def main():
     args.add_argument("--out", required=True)
     args.add_argument("--quick", action="store_true")
     args.add_argument("--jobs", type=int, default=os.cpu_count())
-    args.add_argument("--only", help="one mode, or mode:n; no bars")
+    args.add_argument("--only", action="append", default=[],
+                      help="one mode, mode:n or mode:n:groups; may be repeated")
     args = args.parse_args()
 
-    jobs = plan.quick() if args.quick else plan.full()
-    if args.only:
-        jobs = [j for j in jobs if args.only in (j[0], f"{j[0]}:{j[1]}")]
+    jobs = select(plan.quick() if args.quick else plan.full(), args.only)
     results, wrong = collect(jobs, {"vm": args.vm,
                                     "unpatched": args.unpatched}, args.jobs)
+    if args.only:
+        results = merge(args.out + "/results.json", results)
+    results.sort(key=order)
     marks, missed = bars(results)
     wrong += missed
+    doc.write(args.out + "/performance.md", results, marks, version(),
+              "make bench" if not args.only else
+              "make bench, scripts/bench --only ...")
     with open(args.out + "/results.json", "w", encoding="ascii") as f:
         f.write("[\n" + ",\n".join(" " + json.dumps(r) for r in results)
                 + "\n]\n")

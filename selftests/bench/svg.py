@@ -2,7 +2,8 @@
 """Plots of results as SVG, written by hand.
 
 A figure with one n is horizontal bars, one a mode; with several it is a line
-a mode over n, the number of others, both axes logarithmic.
+a mode over n, the number of others, both axes logarithmic (with a place for 0).
+A mode *-sameport is the dashed line in the colour of its mode.
 """
 import math
 from xml.sax.saxutils import escape
@@ -12,7 +13,16 @@ import plan
 COLOURS = {"plain-unpatched": "#999999", "plain": "#555555",
            "ctx": "#c1272d", "vrf": "#0b6e99", "netns": "#4d8b31",
            "rule": "#a05a00"}
-WIDTH, LEFT, RIGHT = 720, 150, 110
+WIDTH, LEFT, RIGHT = 760, 150, 140
+
+
+def base(mode):
+    return mode.removesuffix("-sameport")
+
+
+def stroke(mode):
+    dash = "" if base(mode) == mode else ' stroke-dasharray="6 4"'
+    return f'stroke="{COLOURS[base(mode)]}" stroke-width="2"{dash}'
 
 
 def text(x, y, what, anchor="start", size=13):
@@ -41,7 +51,7 @@ def bar_plot(name, rows):
         size = max(r["value"], 0) / top * (WIDTH - LEFT - RIGHT)
         body += [text(LEFT - 8, y + 15, r["mode"], "end"),
                  f'<rect x="{LEFT}" y="{y}" width="{size:.1f}" height="20" '
-                 f'fill="{COLOURS[r["mode"]]}"/>',
+                 f'fill="{COLOURS[base(r["mode"])]}"/>',
                  text(LEFT + size + 6, y + 15, number(r["value"]))]
     return frame(name, rows[0]["unit"], 50 + 28 * len(rows), body)
 
@@ -52,8 +62,13 @@ def line_plot(name, rows):
     low = math.floor(math.log10(max(min(r["value"] for r in rows), 1)))
     high = math.ceil(math.log10(max(r["value"] for r in rows) + 1))
 
+    # 0 is as far from the first decade as that from the next
+    first = math.log10(min(n for n in sizes if n) if any(sizes) else 1) - 1
+    last = math.log10(max(sizes[-1], 1))
+
     def x_of(n):
-        return LEFT + sizes.index(n) / max(len(sizes) - 1, 1) * (
+        where = math.log10(n) if n else first
+        return LEFT + (where - first) / max(last - first, 1) * (
             WIDTH - LEFT - RIGHT)
 
     def y_of(value):
@@ -77,17 +92,18 @@ def line_plot(name, rows):
             continue
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in line)
         body.append(f'<polyline points="{points}" fill="none" '
-                    f'stroke="{COLOURS[mode]}" stroke-width="2"/>')
+                    f'{stroke(mode)}/>')
         body += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" '
-                 f'fill="{COLOURS[mode]}"/>' for x, y in line]
+                 f'fill="{COLOURS[base(mode)]}"/>' for x, y in line]
         ends.append((line[-1][1], mode))
     # The legend, at the height of the line's end, without overlap.
     y = head - 20
     for end, mode in sorted(ends):
         y = max(y + 16, end)
-        body += [f'<rect x="{WIDTH - RIGHT + 12}" y="{y - 9:.1f}" width="10" '
-                 f'height="10" fill="{COLOURS[mode]}"/>',
-                 text(WIDTH - RIGHT + 26, y, mode, size=11)]
+        body += [f'<line x1="{WIDTH - RIGHT + 8}" y1="{y - 4:.1f}" '
+                 f'x2="{WIDTH - RIGHT + 26}" y2="{y - 4:.1f}" '
+                 f'{stroke(mode)}/>',
+                 text(WIDTH - RIGHT + 30, y, mode, size=11)]
     return frame(name, rows[0]["unit"], height, body)
 
 

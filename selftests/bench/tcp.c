@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* tcp.c - tcp_crr.insn: connect, a byte each way, close; and
- * tcp_stream.insn_per_kb: a kilobyte through an open connection.
+/* tcp.c - tcp_crr.insn: connect, a byte each way, close;
+ * tcp_stream.insn_per_kb: a kilobyte through an open connection; and
+ * many_rr.insn: a byte each way while n others are connected, in mode ctx all
+ * by the same addresses and ports, in mode plain by n addresses of a client.
  *
  * One thread is both sides; the handshake runs inside connect().
  */
@@ -85,9 +87,11 @@ static void crr(int lfd)
 void fig_tcp_crr(void)
 {
 	static uint64_t sample[SAMPLES];
-	int lfd = listener(PORT), i, j;
+	int lfd, i, j;
 	uint64_t t;
 
+	others_hold(SOCK_STREAM, PORT);
+	lfd = listener(PORT);
 	/* Sockets of this thread are the client's from here on. */
 	ns_enter(topo.a);
 	for (i = -WARM; i < SAMPLES; i++) {
@@ -125,4 +129,84 @@ void fig_tcp_stream(void)
 	close(lfd);
 	result("tcp_stream.insn_per_kb", median(sample, SAMPLES) /
 	       (STREAM_BATCH * CHUNK / 1024.0), "insn");
+}
+
+#define VRCTX_ANY	0xffffffffu
+
+/* The client's end; its address is that of the i-th, or the only one. */
+static int loop_client(uint32_t id, int i)
+{
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_port = htons(PORT + 2),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0)
+		die("socket %d", i);
+	if (topo.mode == CTX &&
+	    setsockopt(fd, SOL_SOCKET, SO_VRCTX, &id, sizeof(id)))
+		die("SO_VRCTX");
+	if (topo.mode == PLAIN)
+		sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK + i);
+	if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)))
+		die("bind %d", i);
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_port = htons(PORT + 3);
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)))
+		die("connect %d", i);
+	return fd;
+}
+
+/* One listener serves them all. */
+static int loop_listener(void)
+{
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_port = htons(PORT + 3),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	uint32_t any = VRCTX_ANY;
+
+	if (topo.mode == CTX &&
+	    setsockopt(fd, SOL_SOCKET, SO_VRCTX, &any, sizeof(any)))
+		die("SO_VRCTX");
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sin, sizeof(sin)) ||
+	    listen(fd, 128))
+		die("listen");
+	return fd;
+}
+
+void fig_many_rr(void)
+{
+	static uint64_t sample[SAMPLES];
+	int lfd, client, server, i, j;
+	char c = 'x';
+	uint64_t t;
+
+	if (topo.mode != CTX && topo.mode != PLAIN)
+		return;
+	ns_enter(topo.router);
+	lfd = loop_listener();
+	for (i = 1; i <= topo.n; i++) {
+		loop_client(CTX_OTHER + i - 1, i);
+		if (accept(lfd, NULL, NULL) < 0)
+			die("accept %d", i);
+	}
+	client = loop_client(CTX_ID, 0);
+	server = accept(lfd, NULL, NULL);
+	if (server < 0)
+		die("accept");
+	for (i = -WARM; i < SAMPLES; i++) {
+		t = now();
+		for (j = 0; j < CRR_BATCH; j++) {
+			pass(client, server, &c, 1);
+			pass(server, client, &c, 1);
+		}
+		t = now() - t;
+		if (i >= 0)
+			sample[i] = t;
+	}
+	result("many_rr.insn", median(sample, SAMPLES) / CRR_BATCH, "insn");
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* topo.c - three namespaces: a host, a router, a host; and n others. */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +14,6 @@
 
 #include "bench.h"
 
-#define SO_VRCTX	0x5652
 #define VRF_DEV		"vrf"
 /* Above this many others have no device: there is no memory for them. */
 #define DEVICES_MAX	1000
@@ -71,6 +72,30 @@ static struct ipaddr other_addr(int i, int family)
 		return R0_ADDR(family);
 	return family == AF_INET6 ? ip6(3 + i, 1) :
 		ip4(11 + i / 65536, i / 256 % 256, i % 256, 1);
+}
+
+void others_hold(int type, int port)
+{
+	struct sockaddr_in sin = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+	};
+	int i, fd;
+
+	if (!topo.sameport)
+		return;
+	ns_enter(topo.router);
+	for (i = 0; i < topo.n; i++) {
+		one_enter(i);
+		fd = socket(AF_INET, type, 0);
+		if (fd < 0)
+			die("socket %d", i);
+		one_socket(fd, i);
+		if (bind(fd, (struct sockaddr *)&sin, sizeof(sin)) ||
+		    (type == SOCK_STREAM && listen(fd, 16)))
+			die("socket %d on port %d", i, port);
+		one_leave();
+	}
 }
 
 void patience(int fd)

@@ -63,6 +63,7 @@ static void udp_rr(int family, const char *name)
 	socklen_t len;
 	uint64_t t;
 
+	others_hold(SOCK_DGRAM, PORT);
 	server = router_socket(family, SOCK_DGRAM);
 	len = make_addr(&addr, family, NULL);
 	if (bind(server, &addr.sa, len))

@@ -18,9 +18,12 @@ from vr_net import RAW, TCP, UDP, Lab, readable, sock
 from vr_pkt import BROADCAST, Wire
 from vr_tap import check, eq, params, refused, run
 
-LAB = Lab(1, 2, hosts=False)
+# They share buckets with context 0, wherever the port is the key: see twin()
+# in scale.c
+A, B = 75025, 150050
+LAB = Lab(A, B, hosts=False)
 RT = LAB.rt
-ALL = (0, 1, 2)
+ALL = (0, A, B)
 W = {n: Wire(LAB, n) for n in ALL}
 GROUP = "239.1.2.3"
 GMAC = group_mac(GROUP)
@@ -60,7 +63,7 @@ def test_receive(ctx):
 def test_not_joined():
     """membership in another context is none here"""
     # bound to the group, IP_MULTICAST_ALL: takes what any member would take
-    for ctx, other in ((0, 1), (1, 0), (1, 2)):
+    for ctx, other in ((0, A), (A, 0), (A, B)):
         here = sock(UDP, ctx, (GROUP, 5353), reuse=True)
         there = member(other, W[other].dev)
         W[ctx].send_udp(4000, 5353, b"nobody", dst=GROUP, mac=GMAC)
@@ -70,7 +73,7 @@ def test_not_joined():
         there.close()
 
 
-@params((0, 1), (1, 0), (1, 2))
+@params((0, A), (A, 0), (A, B))
 def test_join_foreign(ctx, other):
     """join on a device of another context, own and other:"""
     with sock(UDP, ctx, ("0.0.0.0", 5353)) as one:
@@ -95,15 +98,15 @@ def test_join_by_route():
     """a join without device takes the context's route, not another's"""
     for ctx in ALL:
         refused((E.ENODEV, E.ENETUNREACH), f"no route in {ctx}", member, ctx)
-    RT.route("default", dev=W[1].dev, table=table_of(1))
-    for ctx in (0, 2):
+    RT.route("default", dev=W[A].dev, table=table_of(A))
+    for ctx in (0, B):
         refused((E.ENODEV, E.ENETUNREACH), f"route in 1, join in {ctx}",
                 member, ctx)
-    with member(1) as one:
-        W[1].send_udp(4000, 5353, b"routed", dst=GROUP, mac=GMAC)
-        W[1].sync()
+    with member(A) as one:
+        W[A].send_udp(4000, 5353, b"routed", dst=GROUP, mac=GMAC)
+        W[A].sync()
         eq(drain(one), [b"routed"], "member")
-    RT.route_del("default", table=table_of(1))
+    RT.route_del("default", table=table_of(A))
 
 
 @only(6)
@@ -160,8 +163,8 @@ def test_raw_multicast():
     joined = [member(n, W[n].dev) for n in ALL]
     for n in ALL:
         socks[n].setsockopt(SOL, JOIN, by_dev(W[n].dev))
-    W[1].send_ip(200, b"raw group", dst=GROUP, mac=GMAC)
-    W[1].sync()
+    W[A].send_ip(200, b"raw group", dst=GROUP, mac=GMAC)
+    W[A].sync()
     eq([len(drain(socks[n])) for n in ALL], [0, 1, 0], "raw sockets")
     for one in [*socks.values(), *joined]:
         one.close()
@@ -189,12 +192,12 @@ def test_delete_context():
 @params(("close",), ("leave",))
 def test_stale_member(how):
     """who joined before the device moved ends no membership of now:"""
-    wire = Wire(LAB, 1, dev="m1", cidr="10.3.0.1/24", ip="10.3.0.2")
-    old = member(1, "m1")
+    wire = Wire(LAB, A, dev="m1", cidr="10.3.0.1/24", ip="10.3.0.2")
+    old = member(A, "m1")
     RT.link_set("m1", up=False)
-    LAB.vr.move("m1", 2)
+    LAB.vr.move("m1", B)
     wire.up()
-    new = member(2, "m1")
+    new = member(B, "m1")
     if how == "leave":
         try:
             old.setsockopt(SOL, LEAVE, by_dev("m1"))
@@ -249,22 +252,22 @@ def test_broadcast_out(ctx):
 @only(4)
 def test_broadcast_foreign():
     """another context's broadcast address is nothing special here"""
-    RT.addr(W[2].dev, "172.30.0.1/24", brd="172.30.0.255")
-    RT.route("172.30.0.0/16", dev=W[1].dev, table=table_of(1))
-    RT.neigh(W[1].dev, "172.30.0.255", b"\2\0\0\0\0\2")
-    with sock(UDP, 1) as one:           # unicast there: no SO_BROADCAST
+    RT.addr(W[B].dev, "172.30.0.1/24", brd="172.30.0.255")
+    RT.route("172.30.0.0/16", dev=W[A].dev, table=table_of(A))
+    RT.neigh(W[A].dev, "172.30.0.255", b"\2\0\0\0\0\2")
+    with sock(UDP, A) as one:           # unicast there: no SO_BROADCAST
         one.sendto(b"plain", ("172.30.0.255", 67))
-    pkt = W[1].expect(lambda p: p.proto == 17, "datagram")
+    pkt = W[A].expect(lambda p: p.proto == 17, "datagram")
     eq(pkt.dst, "172.30.0.255", "destination")
-    check(not any(p.proto == 17 for p in W[2].sync()), "sent by context 2")
-    RT.addr_del(W[2].dev, "172.30.0.1/24")
-    RT.route_del("172.30.0.0/16", table=table_of(1))
+    check(not any(p.proto == 17 for p in W[B].sync()), "sent by context 2")
+    RT.addr_del(W[B].dev, "172.30.0.1/24")
+    RT.route_del("172.30.0.0/16", table=table_of(A))
 
 
 @only(4)
 def test_tcp_to_broadcast():
     """no TCP to the context's broadcast address"""
-    with sock(TCP, 1) as one:
+    with sock(TCP, A) as one:
         refused((E.EACCES, E.ENETUNREACH), "connect", one.connect,
                 ("10.0.0.255", 80))
 

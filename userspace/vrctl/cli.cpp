@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "batch.hpp"
 #include "command.hpp"
 #include "split.hpp"
 
@@ -40,7 +41,8 @@ std::string help(const Command &command) {
 
 std::string main_help() {
     std::string text =
-        "Usage: vrctl [-j] COMMAND ...\n\n"
+        "Usage: vrctl [-j] COMMAND ...\n"
+        "       vrctl [-j] [-f] -b FILE\n\n"
         "Virtual-router contexts of this network namespace.\n\n"
         "Commands:\n";
     for (const Command *command : commands())
@@ -48,7 +50,10 @@ std::string main_help() {
             fmt::format("  {:<36}{}\n",
                         fmt::format("{} {}", command->name, command->synopsis),
                         command->summary);
-    return text + "\nvrctl COMMAND --help shows the options of one command.\n" +
+    return text +
+           "\nvrctl COMMAND --help shows the options of one command.\n"
+           "-b FILE runs each line of the file (-: standard input) as a "
+           "command;\n-f goes on after one that failed.\n" +
            epilogue;
 }
 
@@ -132,12 +137,24 @@ int run_command(const Env &env, const Command &command, Line line, bool json) {
     return status ? *status : env.fail(status.error());
 }
 
-int dispatch(const Env &env, Line line) {
-    bool json = false;
+enum class From { shell, batch };
+
+int dispatch(const Env &env, Line line, From from, bool json = false) {
+    bool go_on = false;
+    const std::string *batch = nullptr;
 
     for (; !line.empty() && line[0].starts_with('-'); line = line.subspan(1)) {
         if (line[0] == "-j" || line[0] == "--json") {
             json = true;
+        } else if (from == From::shell &&
+                   (line[0] == "-f" || line[0] == "--force")) {
+            go_on = true;
+        } else if (from == From::shell &&
+                   (line[0] == "-b" || line[0] == "--batch")) {
+            if (line.size() < 2)
+                return env.usage(nullptr, "-b needs a file");
+            line = line.subspan(1);
+            batch = &line[0];
         } else if (line[0] == "-h" || line[0] == "--help") {
             env.print(main_help());
             return exit_ok;
@@ -149,6 +166,14 @@ int dispatch(const Env &env, Line line) {
                              fmt::format("unknown option '{}'", line[0]));
         }
     }
+    if (batch && !line.empty())
+        return env.usage(nullptr, "-b takes its commands from the file only");
+    if (batch)
+        return run_batch(env, *batch, go_on, [&](Line words) {
+            return dispatch(env, words, From::batch, json);
+        });
+    if (go_on)
+        return env.usage(nullptr, "-f goes with -b");
     if (line.empty())
         return env.usage(nullptr, "a command is missing");
     if (line[0] == "help") {
@@ -157,8 +182,13 @@ int dispatch(const Env &env, Line line) {
     }
 
     for (const Command *command : commands())
-        if (std::size_t words = match(*command, line))
-            return run_command(env, *command, line.subspan(words), json);
+        if (std::size_t words = match(*command, line)) {
+            if (command->launches && from == From::batch)
+                return env.usage(command, "a program ends the batch");
+            return run_command(env, *command, line.subspan(words),
+                               json && (from == From::shell ||
+                                        has_json(*command)));
+        }
 
     if (!is_group(line[0]))
         return env.usage(nullptr, fmt::format("unknown command '{}'", line[0]));
@@ -176,7 +206,7 @@ int dispatch(const Env &env, Line line) {
 
 int run(System &system, std::FILE *out, std::FILE *err, Line line) {
     Env env(system, out, err);
-    int status = dispatch(env, line);
+    int status = dispatch(env, line, From::shell);
 
     if (auto ok = env.flush(); !ok && status == exit_ok)
         return env.fail(ok.error());

@@ -52,7 +52,7 @@ int Env::fail(const vr::Error &error) const {
 int Env::usage(const Command *command, const std::string &message) const {
     std::string line =
         command ? fmt::format("{} {}", command->name, command->synopsis)
-                : "[-j] COMMAND ...";
+                : "[-j] COMMAND ... | -b FILE";
     std::fputs(fmt::format("vrctl: {}\nUsage: vrctl {}\n"
                            "See vrctl{}{} --help\n",
                            message, line, command ? " " : "",

@@ -156,8 +156,11 @@ static void vrctx_map_grow(struct net *net, u32 id)
 		return;
 
 	map->size = size;
-	xa_for_each_range(&net->vrctx.xa, index, ctx, 0, size - 1)
-		RCU_INIT_POINTER(map->slot[index], ctx);
+	xa_for_each_range(&net->vrctx.xa, index, ctx, 0, size - 1) {
+		RCU_INIT_POINTER(map->slot[index].ctx, ctx);
+		RCU_INIT_POINTER(map->slot[index].fib4,
+				 rtnl_dereference(ctx->fib4));
+	}
 	vrctx_map_replace(net, map);
 }
 
@@ -166,9 +169,19 @@ static void vrctx_map_set(struct net *net, u32 id, struct vrctx *ctx)
 	struct vrctx_map *map = rtnl_dereference(net->vrctx.map);
 
 	if (id < map->size)
-		rcu_assign_pointer(map->slot[id], ctx);
+		rcu_assign_pointer(map->slot[id].ctx, ctx);
 	else if (ctx)
 		vrctx_map_grow(net, id);
+}
+
+/* The context's FIB table has changed. RTNL. */
+void vrctx_map_update(struct vrctx *ctx)
+{
+	struct vrctx_map *map = rtnl_dereference(ctx->net->vrctx.map);
+
+	if (ctx->id < map->size)
+		rcu_assign_pointer(map->slot[ctx->id].fib4,
+				   rtnl_dereference(ctx->fib4));
 }
 
 /* Is there an ordinary FIB table with the number of that of context @id? */
@@ -313,6 +326,7 @@ struct vrctx *vrctx_new_wait(struct net *net, u32 id, const char *name,
 	 * after the last carrier.
 	 */
 	rtnl_unlock();
+	vrctx_purge_flush();
 	rcu_barrier();
 	flush_work(&net->vrctx.reap_work);
 	rtnl_lock();
@@ -475,11 +489,11 @@ void vrctx_put(struct vrctx *ctx)
  * vrctx_kill - make a live context without devices a deleted one
  * @ctx: context
  *
- * The caller purges what is left of it and drops the first reference with
- * vrctx_put(), unless nobody ever used it: then it is gone on return.
+ * The caller purges what is left of it with vrctx_purge(), unless nobody ever
+ * used it: then it is gone on return.
  *
  * Context: RTNL.
- * Return: whether there is something to purge and to drop.
+ * Return: whether there is something to purge.
  */
 bool vrctx_kill(struct vrctx *ctx)
 {
@@ -590,6 +604,7 @@ void vrctx_net_exit(struct net *net)
 	unsigned long index;
 	struct vrctx *ctx;
 
+	vrctx_purge_flush();
 	flush_work(&nv->reap_work);
 	if (xa_empty(&nv->xa))
 		return;

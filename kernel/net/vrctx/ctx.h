@@ -15,6 +15,8 @@
 
 /* Contexts in use, that is with a FIB table */
 #define VRCTX_ACTIVE	XA_MARK_1
+/* Contexts that have dead routes */
+#define VRCTX_STALE	XA_MARK_2
 
 /* Slots @vrctx_map may have; numbers beyond are looked up in the xarray */
 #define VRCTX_MAP_MIN	64
@@ -56,7 +58,8 @@ struct vrctx_conf;
  * @dead: deleted; nobody finds it any more but those that carry the number
  * @by_name: in the table of names
  * @rcu: freeing
- * @reap: on its namespace's list of numbers to be freed
+ * @reap: on the list of those to be purged late, then on its namespace's list
+ *	  of numbers to be freed
  */
 struct vrctx {
 	u32				id;
@@ -95,7 +98,7 @@ static inline struct vrctx *vrctx_find(const struct net *net, u32 id)
 	const struct vrctx_map *map = rcu_dereference_rtnl(net->vrctx.map);
 
 	if (likely(id < map->size))
-		return rcu_dereference_rtnl(map->slot[id]);
+		return rcu_dereference_rtnl(map->slot[id].ctx);
 
 	return xa_load((struct xarray *)&net->vrctx.xa, id);
 }
@@ -137,6 +140,7 @@ int vrctx_rename(struct vrctx *ctx, const char *name,
 		 struct netlink_ext_ack *extack);
 int vrctx_activate(struct vrctx *ctx);
 bool vrctx_kill(struct vrctx *ctx);
+void vrctx_map_update(struct vrctx *ctx);
 void vrctx_put(struct vrctx *ctx);
 void vrctx_get_user(struct vrctx *ctx, enum vrctx_user user);
 void vrctx_put_user(struct vrctx *ctx, enum vrctx_user user);
@@ -195,7 +199,8 @@ void vrctx_conf_enter(struct net_device *dev);
 void vrctx_conf_free(struct vrctx *ctx);
 
 /* purge.c */
-void vrctx_purge(struct net *net, u32 id);
+void vrctx_purge(struct vrctx *ctx);
+void vrctx_purge_flush(void);
 
 /* task.c */
 bool vrctx_may_see(const struct net *net, u32 id);

@@ -351,6 +351,45 @@ static void vrctx_test_tables(struct kunit *test)
 			VRCTX_ID_MAX);
 }
 
+/* What differs in the context only is spread over a hash as evenly as what
+ * differs in everything: no chain is longer than a random one would be.
+ */
+static void vrctx_test_spread(struct kunit *test)
+{
+	static const u32 strides[] = { 1, 2, 3, 7, 64, 100, 4096, 65536 };
+	static const u32 bits[] = { 8, 12, 16, 17 };
+	unsigned int i, j, longest;
+	u32 id, num, mask;
+	u8 *chain;
+
+	KUNIT_EXPECT_EQ(test, vrctx_hash(0), 0);
+	KUNIT_EXPECT_EQ(test, vrctx_table_hash(RT_TABLE_MAIN), 0);
+	KUNIT_EXPECT_EQ(test, vrctx_table_hash(vrctx_table_id(5)),
+			vrctx_hash(5));
+
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		mask = BIT(bits[i]) - 1;
+		chain = kvmalloc(mask + 1, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, chain);
+
+		for (j = 0; j < ARRAY_SIZE(strides); j++) {
+			memset(chain, 0, mask + 1);
+			num = min(min(mask, 100000), VRCTX_ID_MAX / strides[j]);
+			longest = 0;
+			for (id = 1; id <= num; id++) {
+				u8 *one = &chain[vrctx_hash(id * strides[j]) &
+						 mask];
+
+				longest = max(longest, ++*one);
+			}
+			KUNIT_EXPECT_LE_MSG(test, longest, 10,
+					    "%u numbers, %u apart, %u buckets",
+					    num, strides[j], mask + 1);
+		}
+		kvfree(chain);
+	}
+}
+
 static struct kunit_case vrctx_test_cases[] = {
 	KUNIT_CASE(vrctx_test_numbers),
 	KUNIT_CASE(vrctx_test_sparse),
@@ -361,6 +400,7 @@ static struct kunit_case vrctx_test_cases[] = {
 	KUNIT_CASE(vrctx_test_activate),
 	KUNIT_CASE(vrctx_test_l3dom),
 	KUNIT_CASE(vrctx_test_tables),
+	KUNIT_CASE(vrctx_test_spread),
 	{}
 };
 

@@ -12,27 +12,20 @@
 
 #include "ctx.h"
 
-static noinline struct fib_table *vrctx_fib_slow(const struct net *net, u32 id)
+struct fib_table *vrctx_fib_slow(const struct net *net, u32 id)
 {
 	struct vrctx *ctx = vrctx_find(net, id);
 
 	return ctx ? rcu_dereference(ctx->fib4) : NULL;
 }
+EXPORT_SYMBOL(vrctx_fib_slow);
 
-/* A leaf, as long as the number is in the map: once a packet and more */
-struct fib_table *vrctx_fib_rcu(const struct net *net, int dom)
+/* The data path finds it in the map */
+static void vrctx_fib_set(struct vrctx *ctx, struct fib_table *tb)
 {
-	const struct vrctx_map *map = rcu_dereference(net->vrctx.map);
-	const struct vrctx *ctx;
-	u32 id = -(u32)dom;
-
-	if (unlikely(id >= map->size))
-		return vrctx_fib_slow(net, id);
-
-	ctx = rcu_dereference(map->slot[id]);
-	return ctx ? rcu_dereference(ctx->fib4) : NULL;
+	rcu_assign_pointer(ctx->fib4, tb);
+	vrctx_map_update(ctx);
 }
-EXPORT_SYMBOL(vrctx_fib_rcu);
 
 struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id)
 {
@@ -75,6 +68,32 @@ struct fib_table *vrctx_fib_table_next(struct net *net, u32 *id)
 				    VRCTX_ACTIVE))) {
 		*id = index;
 		tb = rcu_dereference_rtnl(ctx->fib4);
+		if (tb)
+			return tb;
+	}
+
+	return NULL;
+}
+
+void __vrctx_fib_stale(struct net *net, u32 tb_id)
+{
+	ASSERT_RTNL();
+
+	xa_set_mark(&net->vrctx.xa, vrctx_table_ctx(tb_id), VRCTX_STALE);
+}
+
+struct fib_table *vrctx_fib_stale_next(struct net *net)
+{
+	unsigned long index = 0;
+	struct fib_table *tb;
+	struct vrctx *ctx;
+
+	ASSERT_RTNL();
+
+	while ((ctx = xa_find(&net->vrctx.xa, &index, VRCTX_ID_MAX,
+			      VRCTX_STALE))) {
+		xa_clear_mark(&net->vrctx.xa, index, VRCTX_STALE);
+		tb = rtnl_dereference(ctx->fib4);
 		if (tb)
 			return tb;
 	}
@@ -183,7 +202,7 @@ static int vrctx_fib_lo(struct vrctx *ctx, struct fib_table *tb, bool add)
 
 static void vrctx_fib_free(struct vrctx *ctx, struct fib_table *tb)
 {
-	RCU_INIT_POINTER(ctx->fib4, NULL);
+	vrctx_fib_set(ctx, NULL);
 	fib_table_flush(ctx->net, tb, true);
 	fib_free_table(tb);
 }
@@ -200,7 +219,7 @@ int vrctx_fib_add(struct vrctx *ctx)
 		return -ENOMEM;
 
 	/* adding routes looks the table up */
-	rcu_assign_pointer(ctx->fib4, tb);
+	vrctx_fib_set(ctx, tb);
 	if (!(lo->flags & IFF_UP))
 		return 0;
 

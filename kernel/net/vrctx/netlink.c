@@ -182,10 +182,17 @@ static int vrctx_nl_fill_task(struct sk_buff *skb, const struct net *net,
 	return vrctx_nl_put_id(skb, net, id);
 }
 
+/* Room for any of the above: five counters, or less than that. Who creates
+ * thousands has as many replies in the receive buffer.
+ */
+#define VRCTX_NL_SIZE							\
+	(nla_total_size(sizeof(u32)) * 5 + nla_total_size(IFNAMSIZ) +	\
+	 nla_total_size(VRCTX_NAME_MAX + 1) + nla_total_size_64bit(8) * 5)
+
 /* A reply to @info with room for any of the above */
 static struct sk_buff *vrctx_nl_reply_new(struct genl_info *info, void **hdr)
 {
-	struct sk_buff *rsp = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	struct sk_buff *rsp = genlmsg_new(VRCTX_NL_SIZE, GFP_KERNEL);
 
 	if (!rsp)
 		return NULL;
@@ -380,7 +387,6 @@ int vrctx_nl_ctx_new_doit(struct sk_buff *skb, struct genl_info *info)
 
 int vrctx_nl_ctx_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct net *net = genl_info_net(info);
 	struct vrctx *ctx;
 	bool used;
 	int err;
@@ -406,10 +412,8 @@ int vrctx_nl_ctx_del_doit(struct sk_buff *skb, struct genl_info *info)
 	used = vrctx_kill(ctx);
 	rtnl_unlock();
 
-	if (used) {
-		vrctx_purge(net, ctx->id);
-		vrctx_put(ctx);
-	}
+	if (used)
+		vrctx_purge(ctx);
 
 	return 0;
 
@@ -699,7 +703,7 @@ static struct sk_buff *vrctx_ntf_new(struct net *net, u8 cmd, void **hdr)
 	if (!genl_has_listeners(&vrctx_nl_family, net, VRCTX_NLGRP_EVENTS))
 		return NULL;
 
-	skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	skb = genlmsg_new(VRCTX_NL_SIZE, GFP_KERNEL);
 	if (!skb)
 		return NULL;
 

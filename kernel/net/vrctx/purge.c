@@ -170,37 +170,67 @@ static void vrctx_purge_frags(struct fqdir *fqdir, u32 id, bool ipv6)
 	rhashtable_walk_exit(&hti);
 }
 
-/**
- * vrctx_purge - end what a deleted context has left behind
- * @net: namespace
- * @id: number
- *
- * Context: process, may sleep, without RTNL.
- */
-void vrctx_purge(struct net *net, u32 id)
+static void vrctx_purge_socks(struct vrctx *ctx)
 {
-	const struct vrctx *ctx = vrctx_carried(net, id);
+	struct net *net = ctx->net;
 
-	vrctx_purge_frags(net->ipv4.fqdir, id, false);
-#if IS_ENABLED(CONFIG_IPV6)
-	if (ipv6_mod_enabled())
-		vrctx_purge_frags(net->ipv6.fqdir, id, true);
-#endif
-	inetpeer_purge_vif(net->ipv4.peers, vrctx_l3dom(id));
-
-	/* The SYN that an ANY listener got before the context died is a request
-	 * by now.
-	 */
-	if (static_branch_unlikely(&vrctx_any_used))
-		synchronize_net();
 	if (!atomic_read(&ctx->socks))
 		return;
 
-	vrctx_purge_tcp(net, id);
-	vrctx_purge_udp(net->ipv4.udp_table, net, id);
-	vrctx_purge_udp(&udplite_table, net, id);
-	vrctx_purge_raw(&raw_v4_hashinfo, net, id);
+	vrctx_purge_tcp(net, ctx->id);
+	vrctx_purge_udp(net->ipv4.udp_table, net, ctx->id);
+	vrctx_purge_udp(&udplite_table, net, ctx->id);
+	vrctx_purge_raw(&raw_v4_hashinfo, net, ctx->id);
 #if IS_ENABLED(CONFIG_IPV6)
-	vrctx_purge_raw(&raw_v6_hashinfo, net, id);
+	vrctx_purge_raw(&raw_v6_hashinfo, net, ctx->id);
 #endif
+}
+
+/* The SYN that a VRCTX_ANY listener got before the context died is a request
+ * after a grace period. All contexts that were deleted meanwhile share one.
+ */
+static LLIST_HEAD(vrctx_late);
+
+static void vrctx_purge_late(struct work_struct *work)
+{
+	struct llist_node *list = llist_del_all(&vrctx_late);
+	struct vrctx *ctx, *tmp;
+
+	synchronize_net();
+	llist_for_each_entry_safe(ctx, tmp, list, reap) {
+		vrctx_purge_socks(ctx);
+		vrctx_put(ctx);
+	}
+}
+
+static DECLARE_WORK(vrctx_late_work, vrctx_purge_late);
+
+/* All that was to be purged late is. May sleep, without RTNL. */
+void vrctx_purge_flush(void)
+{
+	flush_work(&vrctx_late_work);
+}
+
+/**
+ * vrctx_purge - end what a deleted context has left behind
+ * @ctx: context; its first reference is dropped
+ *
+ * Context: process, may sleep, without RTNL.
+ */
+void vrctx_purge(struct vrctx *ctx)
+{
+	struct net *net = ctx->net;
+
+	vrctx_purge_frags(net->ipv4.fqdir, ctx->id, false);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ipv6_mod_enabled())
+		vrctx_purge_frags(net->ipv6.fqdir, ctx->id, true);
+#endif
+	inetpeer_purge_vif(net->ipv4.peers, vrctx_l3dom(ctx->id));
+	vrctx_purge_socks(ctx);
+
+	if (!static_branch_unlikely(&vrctx_any_used))
+		vrctx_put(ctx);
+	else if (llist_add(&ctx->reap, &vrctx_late))
+		queue_work(system_unbound_wq, &vrctx_late_work);
 }

@@ -257,6 +257,22 @@ static void vrctx_any_on(void)
 	rtnl_unlock();
 }
 
+static void vrctx_sk_move(struct sock *sk, u32 id)
+{
+	if (sk->sk_type != SOCK_RAW || sk->sk_vrctx == id) {
+		WRITE_ONCE(sk->sk_vrctx, id);
+		return;
+	}
+
+	/* It is hashed by the context. Who looks at the old chain must not be
+	 * led to the new one before the end.
+	 */
+	sk->sk_prot->unhash(sk);
+	synchronize_net();
+	WRITE_ONCE(sk->sk_vrctx, id);
+	sk->sk_prot->hash(sk);
+}
+
 int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	struct net *net = sock_net(sk);
@@ -295,7 +311,7 @@ int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	    !sockopt_ns_capable(net->user_ns, CAP_NET_ADMIN))
 		err = -EPERM;
 	if (!err) {
-		WRITE_ONCE(sk->sk_vrctx, id);
+		vrctx_sk_move(sk, id);
 		sk_dst_reset(sk);
 	}
 	sockopt_release_sock(sk);
