@@ -153,13 +153,16 @@ static int vrctx_req_link(struct vrctx_req *req)
 static int vrctx_req_addr(const struct vrctx_req *req)
 {
 	const struct ifaddrmsg *ifa = nlmsg_data(req->nlh);
+	struct vrctx_req see = *req;
 
 	if (nlmsg_len(req->nlh) < sizeof(*ifa))
 		return -EINVAL;
 	if (!req->change && !ifa->ifa_index)
 		return 0;
 
-	return vrctx_req_index(req, ifa->ifa_index);
+	/* The handler knows whose addresses those of the loopback device are */
+	see.change = false;
+	return vrctx_req_index(&see, ifa->ifa_index);
 }
 
 static int vrctx_req_route(const struct vrctx_req *req)
