@@ -45,12 +45,8 @@
 #define vrctx_nl_about(skb, dev)					\
 	skb_set_vrctx(skb, (dev)->flags & IFF_LOOPBACK ? SK_VRCTX_ANY :	\
 							 (dev)->vrctx)
-/* The same for an address; of the loopback device, they see some only */
-#define vrctx_nl_about_addr(skb, dev, loopback)				\
-do {									\
-	if (!((dev)->flags & IFF_LOOPBACK) || (loopback))		\
-		vrctx_nl_about(skb, dev);				\
-} while (0)
+/* Marks a message as one that is written for those inside */
+#define VRCTX_NL_INSIDE	0x40000000
 /* The message @skb answers @req: write it as the requester sees things */
 #define vrctx_nl_reply(skb, req)	skb_set_vrctx(skb, vrctx_nl_inside(req))
 

@@ -4,8 +4,8 @@
 
 	[s1] r1 10.0.1.1 --a-- 10.0.1.2 r2 10.0.2.1 --b-- 10.0.2.2 r3 [s3]
 
-OSPF tells of s1 and s3; BGP of a prefix that r1 has behind it and that is
-another one in each site.
+OSPF tells of s1 and s3, and of an address that each router has on lo; BGP of a
+prefix that r1 has behind it and that is another one in each site.
 """
 from vr_site import check, eq, other, run, sites, wait
 
@@ -55,14 +55,17 @@ def serve(site):
     r1.ip(f"link add {own} type dummy", f"link set {own} up",
           f"addr add {OWN[site.name]}1/24 dev {own}")
     for num, host in enumerate(site, 1):
+        host.ip(f"addr add 10.255.0.{num}/32 dev lo")
         quoted = {seg: f'"{dev}"' for seg, dev in host.devs.items()}
         transit = [quoted[seg] for seg in quoted if seg in ("a", "b")]
         stub = [quoted[seg] for seg in quoted if seg in ("s1", "s3")]
         conf = HEAD.format(num=num, own=f'"{own}"')
         for version, family in (("v2", "ipv4"), ("v3", "ipv6")):
+            # OSPFv3 wants link-local addresses
+            alone = stub + ['"lo"'] * (version == "v2")
             conf += OSPF.format(version=version, family=family,
                                 transit=", ".join(transit),
-                                stub=", ".join(stub) or '"none"')
+                                stub=", ".join(alone) or '"none"')
         for near, far, peer in PEERS[num]:
             conf += BGP.format(near=near, far=far, num=num, peer=peer)
         host.write("/etc/bird/bird.conf", conf)
@@ -82,8 +85,9 @@ def converged(site):
     own = OWN[site.name] + "0/24"
     for host, args, want in (
             (r3, (), {"10.1.0.0/24": "10.0.2.1", "10.0.1.0/24": "10.0.2.1",
-                      own: "10.0.2.1"}),
-            (r1, (), {"10.3.0.0/24": "10.0.1.2", "10.0.2.0/24": "10.0.1.2"}),
+                      "10.255.0.1": "10.0.2.1", own: "10.0.2.1"}),
+            (r1, (), {"10.3.0.0/24": "10.0.1.2", "10.0.2.0/24": "10.0.1.2",
+                      "10.255.0.3": "10.0.1.2"}),
             (site["r2"], (), {"10.1.0.0/24": "10.0.1.1",
                               "10.3.0.0/24": "10.0.2.2", own: "10.0.1.1"})):
         # what a host has itself is in no way a route to learn, but BIRD 2
@@ -105,6 +109,7 @@ def test_routes():
         for site in pair:
             r1, r3 = site["r1"], site["r3"]
             for src, dst in (("10.3.0.1", "10.1.0.1"), ("fd13::1", "fd11::1"),
+                             ("10.255.0.3", "10.255.0.1"),
                              ("10.3.0.1", OWN[site.name] + "1")):
                 r3.run("ping", "-nc2", "-i0.1", "-w10", "-I", src, dst)
             out = r3.run("birdc", "show", "ospf", "neighbors")

@@ -28,6 +28,10 @@ addr add 10.0.0.11/24 dev lan
 addr add fd00::1/64 dev lan nodad
 addr add 10.9.0.1/30 dev wan
 addr add fd09::1/64 dev wan nodad
+addr add 10.255.0.1/32 dev lo
+addr add 10.254.0.1/24 dev lo
+addr add fd0f::1/128 dev lo nodad
+addr add fd0e::1/64 dev lo nodad
 link set dev lan up
 link set dev wan up
 route add default via 10.9.0.2 dev wan
@@ -63,6 +67,9 @@ LOOK = ("ip addr", "ip -br addr", "ip -br link", "ip route",
         "ip -6 rule", "ip maddr show dev lan", "ip link show lan",
         "ip -d link show tag", "ip addr show up", "ip addr show to 10.0.0.0/8",
         "ip link show type vlan", "ip addr show scope host",
+        "ip -d addr show dev lo", "ip route get 10.255.0.1",
+        "ip -6 route get fd0f::1", "bridge link", "bridge -d vlan",
+        "bridge mdb", "bridge fdb show dynamic",
         "ip netconf show dev lan",
         "ss -Htln", "ss -Huln", "ss -Htlnp", "ss -Hwln", "ss -tn",
         "ip route show table 254", "cat /proc/net/route", "cat /proc/net/dev",

@@ -92,7 +92,7 @@ def test_unnumbered(ctx):
 
 @only(4)
 def test_loopback_address():
-    """an address of the loopback device is no source in a context"""
+    """context 0's address of the loopback device is no source in another"""
     RT.addr("lo", "192.0.2.77/32")
     RT.route("203.0.113.0/24", dev="lo", table=table_of(1))
     with sock(UDP, 1) as one:

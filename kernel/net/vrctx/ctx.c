@@ -510,6 +510,8 @@ bool vrctx_kill(struct vrctx *ctx)
 	trace_vrctx_del(ctx);
 
 	if (ctx->stats) {
+		vrctx_lo4_del(ctx);
+		vrctx_lo6_del(ctx);
 		vrctx_fib_del(ctx);
 		vrctx_fib6_del(ctx);
 		return true;

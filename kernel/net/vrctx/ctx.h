@@ -49,6 +49,8 @@ struct vrctx_conf;
  * @fib6: IPv6 FIB table, NULL unless active; stays, empty, until it is freed
  * @stats: packet counters, NULL unless active
  * @conf: sysctls it has set, NULL if none
+ * @lo4: its IPv4 addresses on the loopback device, NULL if none
+ * @lo6: its IPv6 addresses there, NULL if none
  * @net: namespace
  * @name: name or NULL, under RCU
  * @refs: one for being alive, one for each carrier
@@ -68,6 +70,8 @@ struct vrctx {
 	struct fib6_table __rcu		*fib6;
 	struct vrctx_stats __percpu	*stats;
 	struct vrctx_conf __rcu		*conf;
+	struct in_device __rcu		*lo4;
+	struct inet6_dev __rcu		*lo6;
 	struct net			*net;
 	const char __rcu		*name;
 	refcount_t			refs;
@@ -159,6 +163,21 @@ void vrctx_read_stats(const struct vrctx *ctx, struct vrctx_stats *sum);
 /* fib.c */
 int vrctx_fib_add(struct vrctx *ctx);
 void vrctx_fib_del(struct vrctx *ctx);
+
+/* lo.c */
+int vrctx_lo_owner(const struct sk_buff *skb, const struct nlmsghdr *nlh,
+		   const struct net_device *dev, struct vrctx **ctx,
+		   struct netlink_ext_ack *extack);
+void vrctx_lo4_up(struct vrctx *ctx);
+void vrctx_lo4_del(struct vrctx *ctx);
+
+/* lo6.c */
+#if IS_ENABLED(CONFIG_IPV6)
+void vrctx_lo6_up(struct net *net);
+void vrctx_lo6_del(struct vrctx *ctx);
+#else
+static inline void vrctx_lo6_del(struct vrctx *ctx) { }
+#endif
 
 /* fib6.c */
 #if IS_ENABLED(CONFIG_IPV6)

@@ -247,12 +247,15 @@ void vrctx_fib_del(struct vrctx *ctx)
 void vrctx_fib_lo_up(struct net *net)
 {
 	struct fib_table *tb;
+	struct vrctx *ctx;
 	u32 id = 0;
 
 	while ((tb = vrctx_fib_table_next(net, &id))) {
-		if (vrctx_fib_lo(vrctx_find(net, id), tb, true))
+		ctx = vrctx_find(net, id);
+		if (vrctx_fib_lo(ctx, tb, true))
 			net_warn_ratelimited("vrctx: no loopback routes in context %u\n",
 					     id);
+		vrctx_lo4_up(ctx);
 	}
 }
 

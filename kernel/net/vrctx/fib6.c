@@ -164,6 +164,7 @@ void vrctx_fib6_lo_up(struct net *net)
 					     id);
 	}
 	rcu_read_unlock();
+	vrctx_lo6_up(net);
 }
 
 void vrctx_fib6_exit(struct net *net)

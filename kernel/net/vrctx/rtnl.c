@@ -9,6 +9,7 @@
  */
 
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/netconf.h>
@@ -153,13 +154,16 @@ static int vrctx_req_link(struct vrctx_req *req)
 static int vrctx_req_addr(const struct vrctx_req *req)
 {
 	const struct ifaddrmsg *ifa = nlmsg_data(req->nlh);
+	struct vrctx_req see = *req;
 
 	if (nlmsg_len(req->nlh) < sizeof(*ifa))
 		return -EINVAL;
 	if (!req->change && !ifa->ifa_index)
 		return 0;
 
-	return vrctx_req_index(req, ifa->ifa_index);
+	/* The handler knows whose addresses those of the loopback device are */
+	see.change = false;
+	return vrctx_req_index(&see, ifa->ifa_index);
 }
 
 static int vrctx_req_route(const struct vrctx_req *req)
@@ -176,9 +180,15 @@ static int vrctx_req_route(const struct vrctx_req *req)
 static int vrctx_req_neigh(const struct vrctx_req *req)
 {
 	const struct ndmsg *ndm = nlmsg_data(req->nlh);
+	int err;
 
 	if (nlmsg_len(req->nlh) < sizeof(*ndm))
 		return -EINVAL;
+	err = vrctx_req_attr_index(req, sizeof(*ndm), NDA_MASTER);
+	if (!err)
+		err = vrctx_req_attr_index(req, sizeof(*ndm), NDA_IFINDEX);
+	if (err)
+		return err;
 	if (ndm->ndm_ifindex)
 		return vrctx_req_index(req, ndm->ndm_ifindex);
 	if (!req->change)
@@ -207,6 +217,16 @@ static int vrctx_req_index_at(const struct vrctx_req *req, int offset)
 		return -EINVAL;
 
 	return vrctx_req_index(req, *(u32 *)(nlmsg_data(req->nlh) + offset));
+}
+
+static int vrctx_req_mdb(const struct vrctx_req *req)
+{
+	int err = vrctx_req_index_at(req, offsetof(struct br_port_msg, ifindex));
+
+	/* an entry begins with the number of the port */
+	BUILD_BUG_ON(offsetof(struct br_mdb_entry, ifindex));
+	return err ? : vrctx_req_attr_index(req, sizeof(struct br_port_msg),
+					    MDBA_SET_ENTRY);
 }
 
 /* A request that is no dump */
@@ -238,12 +258,39 @@ static int vrctx_req_do(struct vrctx_req *req)
 	case RTM_SETSTATS:
 		return vrctx_req_index_at(req, offsetof(struct if_stats_msg,
 							ifindex));
+	case RTM_NEWMDB:
+	case RTM_DELMDB:
+	case RTM_GETMDB:
+		return vrctx_req_mdb(req);
+	case RTM_NEWVLAN:
+	case RTM_DELVLAN:
+		return vrctx_req_index_at(req, offsetof(struct br_vlan_msg,
+							ifindex));
 	case RTM_GETNSID:
 	case RTM_GETADDRLABEL:
 		return 0;
 	default:
 		NL_SET_ERR_MSG(req->extack, "Not supported in a context");
 		return -EOPNOTSUPP;
+	}
+}
+
+/* A look at the devices or addresses of another namespace, whose contexts have
+ * nothing but numbers in common with those here
+ */
+static bool vrctx_req_foreign(const struct nlmsghdr *nlh)
+{
+	switch (nlh->nlmsg_type) {
+	case RTM_GETLINK:
+		return nlmsg_find_attr(nlh, sizeof(struct ifinfomsg),
+				       IFLA_TARGET_NETNSID);
+	case RTM_GETADDR:
+	case RTM_GETMULTICAST:
+	case RTM_GETANYCAST:
+		return nlmsg_find_attr(nlh, sizeof(struct ifaddrmsg),
+				       IFA_TARGET_NETNSID);
+	default:
+		return false;
 	}
 }
 
@@ -259,6 +306,8 @@ static int vrctx_req_dump(const struct vrctx_req *req)
 	case RTM_GETSTATS:
 	case RTM_GETMULTICAST:
 	case RTM_GETANYCAST:
+	case RTM_GETMDB:
+	case RTM_GETVLAN:
 	case RTM_GETRULE:
 	case RTM_GETADDRLABEL:
 	case RTM_GETNSID:
@@ -287,18 +336,21 @@ int __vrctx_rtnl_check(const struct sk_buff *skb, const struct nlmsghdr *nlh,
 	case AF_INET:
 	case AF_INET6:
 	case AF_PACKET:
+	case AF_BRIDGE:
 		break;
 	default:
 		NL_SET_ERR_MSG(extack, "Address family not supported in a context");
 		return -EAFNOSUPPORT;
 	}
 
+	if (vrctx_req_foreign(nlh)) {
+		NL_SET_ERR_MSG(extack, "Another namespace cannot be reached from a context");
+		return -EPERM;
+	}
+
 	return !req.change && nlh->nlmsg_flags & NLM_F_DUMP ?
 	       vrctx_req_dump(&req) : vrctx_req_do(&req);
 }
-
-/* Marks a message as one that is written for those inside */
-#define VRCTX_NL_INSIDE	0x40000000
 
 bool __vrctx_nl_hears(const struct sock *sk, const struct sk_buff *skb,
 		      const struct net *net)
