@@ -175,7 +175,7 @@ static void vrctx_map_set(struct net *net, u32 id, struct vrctx *ctx)
 static bool vrctx_table_taken(struct net *net, u32 id)
 {
 	return fib_get_table(net, vrctx_table_id(id)) ||
-	       vrctx_fib6_taken(net, id);
+	       vrctx_fib6_taken(net, vrctx_table_id(id));
 }
 
 /* Reserve @id, or the lowest free number if that is 0 */
@@ -383,7 +383,9 @@ int vrctx_activate(struct vrctx *ctx)
 	if (!stats)
 		return -ENOMEM;
 
-	err = vrctx_fib_add(ctx);
+	err = vrctx_rules_prepare();
+	if (!err)
+		err = vrctx_fib_add(ctx);
 	if (err)
 		goto err_stats;
 	err = vrctx_fib6_add(ctx);
@@ -408,6 +410,7 @@ static void vrctx_free_rcu(struct rcu_head *head)
 	struct vrctx *ctx = container_of(head, struct vrctx, rcu);
 
 	vrctx_fib6_free(ctx);
+	vrctx_pol_free(ctx);
 	free_percpu(ctx->stats);
 	kfree(rcu_dereference_raw(ctx->name));
 	kfree(ctx);
@@ -426,6 +429,7 @@ static void vrctx_free(struct vrctx *ctx)
 	ip6_fl_purge_vrctx(net, ctx->id);
 #endif
 	vrctx_conf_free(ctx);
+	vrctx_pol_release(ctx);
 	vrctx_map_set(net, ctx->id, NULL);
 	xa_erase(&net->vrctx.xa, ctx->id);
 	if (xa_empty(&net->vrctx.xa))
@@ -496,6 +500,7 @@ bool vrctx_kill(struct vrctx *ctx)
 	trace_vrctx_del(ctx);
 
 	if (ctx->stats) {
+		vrctx_pol_del(ctx);
 		vrctx_fib_del(ctx);
 		vrctx_fib6_del(ctx);
 		return true;
@@ -576,6 +581,7 @@ void vrctx_net_init(struct net *net)
 	struct netns_vrctx *nv = &net->vrctx;
 
 	xa_init_flags(&nv->xa, XA_FLAGS_ALLOC1);
+	xa_init_flags(&nv->tables, XA_FLAGS_ALLOC1);
 	RCU_INIT_POINTER(nv->map, &vrctx_no_map);
 	init_llist_head(&nv->reap);
 	INIT_WORK(&nv->reap_work, vrctx_reap);
