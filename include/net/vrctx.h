@@ -143,7 +143,7 @@ static inline u32 vrctx_table_id(u32 ctx)
 	return ctx ? VRCTX_TABLE_BASE + ctx : 0;
 }
 
-/* Context a FIB table number may belong to, 0 if it is an ordinary table */
+/* Context whose first FIB table may have the number, 0 if it has another */
 static inline u32 vrctx_table_ctx(u32 tb_id)
 {
 	return vrctx_active() && (tb_id & ~VRCTX_ID_MAX) == VRCTX_TABLE_BASE ?
@@ -163,8 +163,15 @@ static inline u32 vrctx_hash(u32 ctx)
 /* The same for a FIB table's number */
 static inline u32 vrctx_table_hash(u32 tb_id)
 {
-	return (tb_id & ~VRCTX_ID_MAX) == VRCTX_TABLE_BASE ?
-	       vrctx_hash(tb_id & VRCTX_ID_MAX) : 0;
+	return tb_id - VRCTX_TABLE_BASE < 2 * (VRCTX_ID_MAX + 1) ?
+	       vrctx_hash(tb_id - VRCTX_TABLE_BASE) : 0;
+}
+
+/* May a FIB table with the number be one of a context? */
+static inline bool vrctx_table_maybe(u32 tb_id)
+{
+	return vrctx_active() &&
+	       tb_id - VRCTX_TABLE_BASE < 2 * (VRCTX_ID_MAX + 1);
 }
 
 /* Drop reasons: the packet met another context than its own; the protocol or
@@ -231,27 +238,39 @@ struct vrctx_map {
 
 /* The same as vrctx_fib_rcu() in net/ip_fib.h for a number beyond the map */
 struct fib_table *vrctx_fib_slow(const struct net *net, u32 ctx);
-/* FIB table of the context @tb_id stands for, NULL if there is none. RCU or
+/* A context's FIB table with the number @tb_id, NULL if there is none. RCU or
  * RTNL. Does not find ordinary tables.
  */
 struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id);
 /* The same, but sets the table up if the context exists. RTNL. */
 struct fib_table *vrctx_fib_table_new(struct net *net, u32 tb_id);
-/* Next context table after context *@ctx (start with 0), sets *@ctx; RCU or
- * RTNL. For dumps and the like that walk all tables.
+/* Next context table after that with the number *@tb_id (start with 0), sets it;
+ * RCU or RTNL. For dumps and the like that walk all tables.
  */
-struct fib_table *vrctx_fib_table_next(struct net *net, u32 *ctx);
+struct fib_table *vrctx_fib_table_next(struct net *net, u32 *tb_id);
+/* The same among the tables of one context, *@number is what it calls them */
+struct fib_table *vrctx_fib_table_next_of(struct net *net, u32 ctx,
+					  u32 *number);
+/* The same: the one after @tb (NULL: the first) */
+struct fib_table *vrctx_fib_after(struct net *net, u32 ctx,
+				  const struct fib_table *tb);
+/* What a context calls its table with the number @tb_id; main if its first. RCU
+ * or RTNL.
+ */
+u32 vrctx_table_number(const struct net *net, u32 tb_id);
 /* A route of table @tb_id died with its device, address or nexthop: to be
  * flushed if the table is a context's. RTNL.
  */
 void __vrctx_fib_stale(struct net *net, u32 tb_id);
 #define vrctx_fib_stale(net, tb_id)					\
 do {									\
-	if (vrctx_table_ctx(tb_id))					\
+	if (vrctx_table_maybe(tb_id))					\
 		__vrctx_fib_stale(net, tb_id);				\
 } while (0)
-/* Next such table; it is not one any more */
-struct fib_table *vrctx_fib_stale_next(struct net *net);
+/* Next table of a context that has such routes after that with the number
+ * *@tb_id (start with 0), sets it; such a context is not one any more.
+ */
+struct fib_table *vrctx_fib_stale_next(struct net *net, u32 *tb_id);
 /* The context that table @tb_id belongs to is deleted, its table to be freed
  * with whatever is in it.
  */
@@ -260,12 +279,11 @@ bool vrctx_table_dead(const struct net *net, u32 tb_id);
  * is still carried included, else 0 (an ordinary table may have such a number
  * while no such context exists).
  */
-u32 __vrctx_table_used(const struct net *net, u32 ctx);
+u32 __vrctx_table_used(const struct net *net, u32 tb_id);
 static inline u32 vrctx_table_used(const struct net *net, u32 tb_id)
 {
-	u32 ctx = vrctx_table_ctx(tb_id);
-
-	return unlikely(ctx) ? __vrctx_table_used(net, ctx) : 0;
+	return unlikely(vrctx_table_maybe(tb_id)) ?
+	       __vrctx_table_used(net, tb_id) : 0;
 }
 
 /* User space is about to add a route to table @tb_id: set it up if it is that
@@ -290,12 +308,22 @@ void vrctx_fib_lo_up(struct net *net);
  * not exist or nobody was ever in it. That of a deleted context is empty. RCU.
  */
 struct fib6_table *vrctx_fib6_rcu(const struct net *net, int dom);
-/* The table of the context @tb_id stands for, NULL if it has none. RCU or RTNL;
+/* A context's table with the number @tb_id, NULL if there is none. RCU or RTNL;
  * after that the caller has to have a route, a device or a socket of it.
  */
 struct fib6_table *vrctx_fib6_table(const struct net *net, u32 tb_id);
-/* Next context table after context *@ctx (start with 0), sets *@ctx; RCU */
-struct fib6_table *vrctx_fib6_next(const struct net *net, u32 *ctx);
+/* The same, but sets a further table up. RTNL */
+struct fib6_table *vrctx_fib6_table_new(struct net *net, u32 tb_id);
+/* Next context table after that with the number *@tb_id (start with 0), sets
+ * it; RCU
+ */
+struct fib6_table *vrctx_fib6_next(const struct net *net, u32 *tb_id);
+/* The same among the tables of one context, *@number is what it calls them */
+struct fib6_table *vrctx_fib6_next_of(const struct net *net, u32 ctx,
+				      u32 *number);
+/* The same: the one after @tb (NULL: the first) */
+struct fib6_table *vrctx_fib6_after(const struct net *net, u32 ctx,
+				    const struct fib6_table *tb);
 /* IPv6 peers as seen from an L3 domain, NULL if it has none. RCU. */
 struct inet_peer_base *vrctx_peers6_rcu(const struct net *net, int dom);
 /* Namespace exit: no more routes in any context */
@@ -498,6 +526,7 @@ static inline u32 vrctx_table_hash(u32 tb_id) { return 0; }
 
 #define vrctx_table_id(ctx)		0U
 static inline u32 vrctx_table_ctx(u32 tb_id) { return 0; }
+static inline bool vrctx_table_maybe(u32 tb_id) { return false; }
 
 #define vrctx_rx(skb, dev)		do { } while (0)
 #define vrctx_tx_check(skb, dev, forwarded)	false
@@ -518,7 +547,25 @@ static inline struct fib_table *vrctx_fib_table_new(struct net *net, u32 id)
 	return NULL;
 }
 
-static inline struct fib_table *vrctx_fib_table_next(struct net *net, u32 *ctx)
+static inline struct fib_table *vrctx_fib_table_next(struct net *net,
+						      u32 *tb_id)
+{
+	return NULL;
+}
+
+static inline struct fib_table *vrctx_fib_after(struct net *net, u32 ctx,
+						const struct fib_table *tb)
+{
+	return NULL;
+}
+
+static inline u32 vrctx_table_number(const struct net *net, u32 tb_id)
+{
+	return 0;
+}
+
+static inline struct fib_table *vrctx_fib_table_next_of(struct net *net,
+							 u32 ctx, u32 *number)
 {
 	return NULL;
 }
@@ -534,7 +581,8 @@ static inline u32 vrctx_table_used(const struct net *net, u32 tb_id)
 }
 
 #define vrctx_fib_stale(net, tb_id)	((void)(net), (void)(tb_id))
-static inline struct fib_table *vrctx_fib_stale_next(struct net *net)
+static inline struct fib_table *vrctx_fib_stale_next(struct net *net,
+						     u32 *tb_id)
 {
 	return NULL;
 }
@@ -555,8 +603,26 @@ static inline struct fib6_table *vrctx_fib6_rcu(const struct net *net, int dom)
 	return NULL;
 }
 
+static inline struct fib6_table *vrctx_fib6_table_new(struct net *net,
+						       u32 tb_id)
+{
+	return NULL;
+}
+
 static inline struct fib6_table *vrctx_fib6_next(const struct net *net,
-						 u32 *ctx)
+						 u32 *tb_id)
+{
+	return NULL;
+}
+
+static inline struct fib6_table *
+vrctx_fib6_after(const struct net *net, u32 ctx, const struct fib6_table *tb)
+{
+	return NULL;
+}
+
+static inline struct fib6_table *vrctx_fib6_next_of(const struct net *net,
+						    u32 ctx, u32 *number)
 {
 	return NULL;
 }

@@ -80,38 +80,62 @@ int __vrctx_dev_born(struct net_device *dev, u32 id,
 	(likely(!vrctx_view()) ? 0 :					\
 	 __vrctx_dev_born(dev, vrctx_view(), NULL))
 
-/* In a context, tables main and local are names for its one table. The number
- * that a request means: 0, or -EPERM with a text.
+/* In a context, tables main and local are names for its first table; others are
+ * its own, too, and are made when a route is to be added. The number that the
+ * stack knows the table by which a request means: 0, or -errno with a text.
  */
-int __vrctx_nl_table_in(u32 ctx, u32 *table, struct netlink_ext_ack *extack);
+int __vrctx_nl_table_in(const struct sk_buff *skb, u32 *table,
+			struct netlink_ext_ack *extack);
 #define vrctx_nl_table_in(skb, table, extack)				\
-	(likely(!vrctx_nl_inside(skb)) ? 0 :				\
-	 __vrctx_nl_table_in(vrctx_nl_inside(skb), table, extack))
-/* What a message that is written for a context calls the table of a route */
-static inline u32 __vrctx_nl_table_out(u32 ctx, u32 table, u8 type)
+	(vrctx_active() ? __vrctx_nl_table_in(skb, table, extack) : 0)
+/* What a context calls the part of its first table with routes of @type */
+static inline u32 vrctx_table_part(u8 type)
 {
-	if (!ctx)
-		return table;
-
 	return type == RTN_LOCAL || type == RTN_BROADCAST ||
 	       type == RTN_ANYCAST || type == RTN_MULTICAST ? RT_TABLE_LOCAL :
 							      RT_TABLE_MAIN;
 }
 
-#define vrctx_nl_table_out(skb, table, type)				\
-	__vrctx_nl_table_out(skb_vrctx(skb), table, type)
+u32 __vrctx_nl_table_out(const struct net *net, u32 table, u8 type);
+/* What a message that is written for a context calls the table of a route */
+#define vrctx_nl_table_out(net, skb, table, type)			\
+	(likely(!skb_vrctx(skb)) ? (table) :				\
+	 __vrctx_nl_table_out(net, table, type))
+bool __vrctx_nl_put_table(const struct net *net, struct sk_buff *skb,
+			  u32 table);
+/* Tell context 0 whose the table of a route is; true if there is no room */
+#define vrctx_nl_put_table(net, skb, table)				\
+	(vrctx_active() && !skb_vrctx(skb) &&				\
+	 __vrctx_nl_put_table(net, skb, table))
+#define VRCTX_NL_TABLE_SIZE	(2 * nla_total_size(4))
 /* A dump for a context: leads to its table, and remembers what was asked for */
-void __vrctx_nl_filter(u32 ctx, u32 *table, u32 *shown);
+void __vrctx_nl_filter(const struct sock *sk, u32 *table, u32 *shown);
 #define vrctx_nl_filter(skb, filter)					\
 do {									\
 	if (vrctx_nl_inside(skb))					\
-		__vrctx_nl_filter(vrctx_nl_inside(skb),			\
+		__vrctx_nl_filter(NETLINK_CB(skb).sk,			\
 				  &(filter)->table_id,			\
 				  &(filter)->vrctx_table);		\
 } while (0)
+#define VRCTX_NL_NO_TABLE	0xffffffffU
+/* It asks for a table that the context does not have */
+#define vrctx_nl_no_table(filter)					\
+	((filter)->vrctx_table == VRCTX_NL_NO_TABLE)
 #define vrctx_nl_filtered(filter, type)					\
 	((filter)->vrctx_table && (filter)->vrctx_table !=		\
-	 __vrctx_nl_table_out(1, 0, type))
+	 vrctx_table_part(type))
+/* The context that a request is for: that of its socket, or the one that
+ * context 0 names with VRCTX_NL_ATTR after a header of @hdrlen bytes.
+ */
+u32 __vrctx_nl_meant(const struct sk_buff *skb, const struct nlmsghdr *nlh,
+		     int hdrlen);
+#define vrctx_nl_meant(skb, nlh, hdrlen)				\
+	(vrctx_active() ? __vrctx_nl_meant(skb, nlh, hdrlen) : 0U)
+/* Is there nothing after the header but the name of a context? */
+#define vrctx_nl_named(nlh, hdrlen)					\
+	(vrctx_active() &&						\
+	 nlmsg_attrlen(nlh, hdrlen) == nla_total_size(sizeof(u32)) &&	\
+	 nlmsg_find_attr(nlh, hdrlen, VRCTX_NL_ATTR))
 /* The route to ::1 names its source in a context, as lo is not the context's:
  * no host shows that.
  */
@@ -119,8 +143,8 @@ do {									\
 	(skb_vrctx(skb) && ipv6_addr_loopback(&(rt)->fib6_prefsrc.addr))
 /* L3 domain of the table an IPv6 route is in */
 #define vrctx_rt6_l3dom(net, rt)					\
-	vrctx_l3dom((rt)->fib6_table ?					\
-		    vrctx_table_used(net, (rt)->fib6_table->tb6_id) : 0)
+	((void)(net), vrctx_l3dom((rt)->fib6_table ?			\
+				  fib6_table_vrctx((rt)->fib6_table) : 0))
 void __vrctx_nl_route(struct net *net, const struct sk_buff *skb, u32 group,
 		      gfp_t gfp);
 /* A route has changed: tell those in its context, who know another table */
@@ -222,7 +246,12 @@ int __vrctx_diag_l3dom(const struct sk_buff *skb);
 #define vrctx_dev_born(dev, skb, extack)	0
 #define vrctx_view_born(dev)			0
 #define vrctx_nl_table_in(skb, table, extack)	0
-#define vrctx_nl_table_out(skb, table, type)	(table)
+#define vrctx_nl_table_out(net, skb, table, type)	(table)
+#define vrctx_nl_put_table(net, skb, table)	false
+#define VRCTX_NL_TABLE_SIZE			0
+#define vrctx_nl_no_table(filter)		false
+#define vrctx_nl_meant(skb, nlh, hdrlen)	0U
+#define vrctx_nl_named(nlh, hdrlen)		false
 #define vrctx_nl_filter(skb, filter)		do { } while (0)
 #define vrctx_nl_filtered(filter, type)		false
 #define vrctx_nl_own_src(skb, rt)		false

@@ -188,7 +188,7 @@ void vrctx_map_update(struct vrctx *ctx)
 static bool vrctx_table_taken(struct net *net, u32 id)
 {
 	return fib_get_table(net, vrctx_table_id(id)) ||
-	       vrctx_fib6_taken(net, id);
+	       vrctx_fib6_taken(net, vrctx_table_id(id));
 }
 
 /* Reserve @id, or the lowest free number if that is 0 */
@@ -397,7 +397,9 @@ int vrctx_activate(struct vrctx *ctx)
 	if (!stats)
 		return -ENOMEM;
 
-	err = vrctx_fib_add(ctx);
+	err = vrctx_rules_prepare();
+	if (!err)
+		err = vrctx_fib_add(ctx);
 	if (err)
 		goto err_stats;
 	err = vrctx_fib6_add(ctx);
@@ -422,6 +424,7 @@ static void vrctx_free_rcu(struct rcu_head *head)
 	struct vrctx *ctx = container_of(head, struct vrctx, rcu);
 
 	vrctx_fib6_free(ctx);
+	vrctx_pol_free(ctx);
 	free_percpu(ctx->stats);
 	kfree(rcu_dereference_raw(ctx->name));
 	kfree(ctx);
@@ -440,6 +443,7 @@ static void vrctx_free(struct vrctx *ctx)
 	ip6_fl_purge_vrctx(net, ctx->id);
 #endif
 	vrctx_conf_free(ctx);
+	vrctx_pol_release(ctx);
 	vrctx_map_set(net, ctx->id, NULL);
 	xa_erase(&net->vrctx.xa, ctx->id);
 	if (xa_empty(&net->vrctx.xa))
@@ -512,6 +516,7 @@ bool vrctx_kill(struct vrctx *ctx)
 	if (ctx->stats) {
 		vrctx_lo4_del(ctx);
 		vrctx_lo6_del(ctx);
+		vrctx_pol_del(ctx);
 		vrctx_fib_del(ctx);
 		vrctx_fib6_del(ctx);
 		return true;
@@ -592,6 +597,7 @@ void vrctx_net_init(struct net *net)
 	struct netns_vrctx *nv = &net->vrctx;
 
 	xa_init_flags(&nv->xa, XA_FLAGS_ALLOC1);
+	xa_init_flags(&nv->tables, XA_FLAGS_ALLOC1);
 	RCU_INIT_POINTER(nv->map, &vrctx_no_map);
 	init_llist_head(&nv->reap);
 	INIT_WORK(&nv->reap_work, vrctx_reap);

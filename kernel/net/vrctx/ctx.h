@@ -23,6 +23,7 @@
 #define VRCTX_MAP_MAX	131072
 
 struct vrctx_conf;
+struct vrctx_pol;
 
 /**
  * DOC: Locking
@@ -45,8 +46,11 @@ struct vrctx_conf;
  * struct vrctx - a virtual-router context
  * @id: number in @net
  * @salt: secret; never the same for a number that is used again
- * @fib4: IPv4 FIB table, NULL unless active and alive
- * @fib6: IPv6 FIB table, NULL unless active; stays, empty, until it is freed
+ * @fib4: IPv4 FIB table for the data path, NULL unless active and alive, and if
+ *	there are IPv4 rules
+ * @fib6: IPv6 FIB table, NULL unless active, and if there are IPv6 rules;
+ *	stays, empty, until it is freed
+ * @pol: further tables, rules; NULL if none
  * @stats: packet counters, NULL unless active
  * @conf: sysctls it has set, NULL if none
  * @lo4: its IPv4 addresses on the loopback device, NULL if none
@@ -68,6 +72,7 @@ struct vrctx {
 	u32				salt;
 	struct fib_table __rcu		*fib4;
 	struct fib6_table __rcu		*fib6;
+	struct vrctx_pol __rcu		*pol;
 	struct vrctx_stats __percpu	*stats;
 	struct vrctx_conf __rcu		*conf;
 	struct in_device __rcu		*lo4;
@@ -84,6 +89,42 @@ struct vrctx {
 		struct rcu_head		rcu;
 		struct llist_node	reap;
 	};
+};
+
+/**
+ * struct vrctx_pol - policy routing of a context, made when it is used
+ * @table4: the context's first IPv4 FIB table
+ * @table6: the same for IPv6
+ * @rules4: IPv4 rules, NULL before the first request for a change
+ * @rules6: IPv6 rules, the same
+ * @tables: further tables, by the number that the context has given them
+ * @fldissect4: IPv4 rules that look at protocols or ports
+ * @fldissect6: the same for IPv6
+ */
+struct vrctx_pol {
+	struct fib_table __rcu		*table4;
+	struct fib6_table __rcu		*table6;
+	struct fib_rules_ops __rcu	*rules4;
+	struct fib_rules_ops __rcu	*rules6;
+	struct xarray			tables;
+	unsigned int			fldissect4;
+	unsigned int			fldissect6;
+};
+
+/**
+ * struct vrctx_table - a further routing table of a context
+ * @id: number by which the stack knows it
+ * @number: number that the context has given it
+ * @ctx: its context
+ * @fib4: the IPv4 routes, NULL before the first
+ * @fib6: the IPv6 routes, the same
+ */
+struct vrctx_table {
+	u32				id;
+	u32				number;
+	struct vrctx			*ctx;
+	struct fib_table __rcu		*fib4;
+	struct fib6_table __rcu		*fib6;
 };
 
 /* Name of context 0, which has no object; what procfs shows for no name */
@@ -160,9 +201,52 @@ void vrctx_dev_evict(struct vrctx *ctx);
 u32 vrctx_dev_count(const struct net *net);
 void vrctx_read_stats(const struct vrctx *ctx, struct vrctx_stats *sum);
 
+/* The first tables of a context. RCU or RTNL. */
+static inline struct fib_table *vrctx_table4(const struct vrctx *ctx)
+{
+	struct vrctx_pol *pol = rcu_dereference_rtnl(ctx->pol);
+
+	return pol ? rcu_dereference_rtnl(pol->table4) :
+		     rcu_dereference_rtnl(ctx->fib4);
+}
+
+static inline struct fib6_table *vrctx_table6(const struct vrctx *ctx)
+{
+	struct vrctx_pol *pol = rcu_dereference_rtnl(ctx->pol);
+
+	return pol ? rcu_dereference_rtnl(pol->table6) :
+		     rcu_dereference_rtnl(ctx->fib6);
+}
+
+/* May context @ctx call a table that? The numbers of the other ones' are not
+ * to be mistaken for its own.
+ */
+static inline bool vrctx_table_number_ok(u32 ctx, u32 number)
+{
+	return !vrctx_table_maybe(number) || number == vrctx_table_id(ctx);
+}
+
 /* fib.c */
 int vrctx_fib_add(struct vrctx *ctx);
 void vrctx_fib_del(struct vrctx *ctx);
+void vrctx_fib_note(struct net *net, u32 id);
+
+/* table.c */
+struct vrctx_pol *vrctx_pol_get(struct vrctx *ctx);
+struct vrctx_table *vrctx_table_find(const struct vrctx *ctx, u32 number);
+struct vrctx_table *vrctx_table_by_id(const struct net *net, u32 tb_id);
+struct vrctx *vrctx_table_owner(const struct net *net, u32 tb_id);
+struct vrctx_table *vrctx_table_next(const struct net *net, u32 *tb_id);
+struct vrctx_table *vrctx_table_next_of(const struct vrctx *ctx, u32 *number);
+struct vrctx_table *vrctx_table_make(struct vrctx *ctx, u32 number);
+void vrctx_pol_del4(struct vrctx *ctx);
+void vrctx_pol_del(struct vrctx *ctx);
+void vrctx_pol_release(struct vrctx *ctx);
+void vrctx_pol_free(struct vrctx *ctx);
+
+/* rules.c */
+int vrctx_rules_prepare(void);
+void vrctx_rules_del(struct vrctx_pol *pol);
 
 /* lo.c */
 int vrctx_lo_owner(const struct sk_buff *skb, const struct nlmsghdr *nlh,
@@ -184,12 +268,16 @@ static inline void vrctx_lo6_del(struct vrctx *ctx) { }
 int vrctx_fib6_add(struct vrctx *ctx);
 void vrctx_fib6_del(struct vrctx *ctx);
 void vrctx_fib6_free(struct vrctx *ctx);
-bool vrctx_fib6_taken(struct net *net, u32 id);
+bool vrctx_fib6_taken(struct net *net, u32 tb_id);
+void vrctx_fib6_kill(struct net *net, struct fib6_table *tb);
+void vrctx_fib6_put(struct fib6_table *tb);
 #else
 static inline int vrctx_fib6_add(struct vrctx *ctx) { return 0; }
 static inline void vrctx_fib6_del(struct vrctx *ctx) { }
 static inline void vrctx_fib6_free(struct vrctx *ctx) { }
 static inline bool vrctx_fib6_taken(struct net *net, u32 id) { return false; }
+static inline void vrctx_fib6_kill(struct net *net, struct fib6_table *tb) { }
+static inline void vrctx_fib6_put(struct fib6_table *tb) { }
 #endif
 
 /* May context @ctx look at @dev (NULL: there is none), or change it? RCU or

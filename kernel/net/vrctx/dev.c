@@ -11,6 +11,7 @@
 #include <net/dst.h>
 #include <net/ipv6_stubs.h>
 #include <net/rtnetlink.h>
+#include <net/vrctx_rules.h>
 #include <net/vrctx_view.h>
 
 #include "ctx.h"
@@ -168,6 +169,7 @@ static void vrctx_dev_assign(struct net_device *dev, struct vrctx *ctx)
 		refcount_inc(&ctx->refs);
 		ctx->ndev++;
 	}
+	fib_rules_vrctx_dev(dev, false);
 	/* Never without: the two are not read together */
 	WRITE_ONCE(dev->vrctx_stats, ctx ? ctx->stats : &vrctx_no_stats);
 	WRITE_ONCE(dev->vrctx, id);
@@ -176,6 +178,7 @@ static void vrctx_dev_assign(struct net_device *dev, struct vrctx *ctx)
 		vrctx_put(old);
 	}
 	vrctx_conf_enter(dev);
+	fib_rules_vrctx_dev(dev, true);
 	vrctx_notify_dev(dev);
 }
 

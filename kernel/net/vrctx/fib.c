@@ -9,6 +9,7 @@
 #include <linux/inetdevice.h>
 #include <net/ip_fib.h>
 #include <net/route.h>
+#include <net/vrctx_rules.h>
 
 #include "ctx.h"
 
@@ -29,15 +30,20 @@ static void vrctx_fib_set(struct vrctx *ctx, struct fib_table *tb)
 
 struct fib_table *vrctx_fib_table(struct net *net, u32 tb_id)
 {
-	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb_id));
+	struct vrctx_table *table = vrctx_table_by_id(net, tb_id);
+	struct vrctx *ctx;
 
-	return ctx ? rcu_dereference_rtnl(ctx->fib4) : NULL;
+	if (table)
+		return rcu_dereference_rtnl(table->fib4);
+
+	ctx = vrctx_find(net, vrctx_table_ctx(tb_id));
+	return ctx ? vrctx_table4(ctx) : NULL;
 }
 
 int vrctx_table_prepare(struct net *net, u32 tb_id,
 			struct netlink_ext_ack *extack)
 {
-	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb_id));
+	struct vrctx *ctx = vrctx_table_owner(net, tb_id);
 
 	ASSERT_RTNL();
 
@@ -54,59 +60,143 @@ int vrctx_table_prepare(struct net *net, u32 tb_id,
 struct fib_table *vrctx_fib_table_new(struct net *net, u32 tb_id)
 {
 	int err = vrctx_table_prepare(net, tb_id, NULL);
+	struct vrctx_table *table;
+	struct fib_table *tb;
 
-	return err ? ERR_PTR(err) : vrctx_fib_table(net, tb_id);
+	if (err)
+		return ERR_PTR(err);
+
+	tb = vrctx_fib_table(net, tb_id);
+	table = vrctx_table_by_id(net, tb_id);
+	if (tb || !table)
+		return tb;
+
+	tb = fib_trie_table(tb_id, NULL);
+	if (!tb)
+		return ERR_PTR(-ENOMEM);
+	rcu_assign_pointer(table->fib4, tb);
+
+	return tb;
 }
 
-struct fib_table *vrctx_fib_table_next(struct net *net, u32 *id)
+/* The active context after *@id that has a table. RCU or RTNL. */
+static struct vrctx *vrctx_fib_next(struct net *net, u32 *id)
 {
 	unsigned long index = *id;
-	struct fib_table *tb;
 	struct vrctx *ctx;
 
 	while ((ctx = xa_find_after(&net->vrctx.xa, &index, VRCTX_ID_MAX,
 				    VRCTX_ACTIVE))) {
 		*id = index;
-		tb = rcu_dereference_rtnl(ctx->fib4);
+		if (vrctx_table4(ctx))
+			break;
+	}
+
+	return ctx;
+}
+
+struct fib_table *vrctx_fib_table_next(struct net *net, u32 *tb_id)
+{
+	const struct vrctx_table *table;
+	struct fib_table *tb;
+	struct vrctx *ctx;
+	u32 id;
+
+	if (*tb_id < VRCTX_SUBTABLE_BASE) {
+		id = *tb_id > VRCTX_TABLE_BASE ? *tb_id - VRCTX_TABLE_BASE : 0;
+		while ((ctx = vrctx_fib_next(net, &id))) {
+			*tb_id = vrctx_table_id(id);
+			tb = vrctx_table4(ctx);
+			if (tb)
+				return tb;
+		}
+	}
+
+	while ((table = vrctx_table_next(net, tb_id))) {
+		tb = rcu_dereference_rtnl(table->fib4);
 		if (tb)
 			return tb;
 	}
 
 	return NULL;
+}
+
+/* The first table comes in the place of table main */
+struct fib_table *vrctx_fib_table_next_of(struct net *net, u32 id, u32 *number)
+{
+	const struct vrctx *ctx = vrctx_find(net, id);
+	const struct vrctx_table *table;
+	struct fib_table *tb;
+	u32 next = *number;
+
+	if (!ctx)
+		return NULL;
+
+	do {
+		table = vrctx_table_next_of(ctx, &next);
+		if (*number < RT_TABLE_MAIN &&
+		    (!table || next > RT_TABLE_MAIN)) {
+			*number = RT_TABLE_MAIN;
+			next = RT_TABLE_MAIN;
+			tb = vrctx_table4(ctx);
+			if (tb)
+				return tb;
+			continue;
+		}
+		*number = next;
+		tb = table ? rcu_dereference_rtnl(table->fib4) : NULL;
+	} while (table && !tb);
+
+	return tb;
+}
+
+struct fib_table *vrctx_fib_after(struct net *net, u32 id,
+				  const struct fib_table *tb)
+{
+	u32 number = tb ? vrctx_table_number(net, tb->tb_id) : 0;
+
+	return vrctx_fib_table_next_of(net, id, &number);
 }
 
 void __vrctx_fib_stale(struct net *net, u32 tb_id)
 {
+	u32 id = vrctx_table_used(net, tb_id);
+
 	ASSERT_RTNL();
 
-	xa_set_mark(&net->vrctx.xa, vrctx_table_ctx(tb_id), VRCTX_STALE);
+	if (id)
+		xa_set_mark(&net->vrctx.xa, id, VRCTX_STALE);
 }
 
-struct fib_table *vrctx_fib_stale_next(struct net *net)
+struct fib_table *vrctx_fib_stale_next(struct net *net, u32 *tb_id)
 {
-	unsigned long index = 0;
-	struct fib_table *tb;
-	struct vrctx *ctx;
+	struct fib_table *tb = vrctx_fib_table(net, *tb_id);
+	unsigned long id = vrctx_table_used(net, *tb_id);
 
 	ASSERT_RTNL();
 
-	while ((ctx = xa_find(&net->vrctx.xa, &index, VRCTX_ID_MAX,
-			      VRCTX_STALE))) {
-		xa_clear_mark(&net->vrctx.xa, index, VRCTX_STALE);
-		tb = rtnl_dereference(ctx->fib4);
-		if (tb)
-			return tb;
+	if (tb)
+		tb = vrctx_fib_after(net, id, tb);
+	while (!tb) {
+		id = 0;
+		if (!xa_find(&net->vrctx.xa, &id, VRCTX_ID_MAX, VRCTX_STALE))
+			return NULL;
+		xa_clear_mark(&net->vrctx.xa, id, VRCTX_STALE);
+		tb = vrctx_fib_after(net, id, NULL);
 	}
+	*tb_id = tb->tb_id;
 
-	return NULL;
+	return tb;
 }
 
-u32 __vrctx_table_used(const struct net *net, u32 id)
+u32 __vrctx_table_used(const struct net *net, u32 tb_id)
 {
+	const struct vrctx *ctx;
 	u32 used;
 
 	rcu_read_lock();
-	used = vrctx_find(net, id) ? id : 0;
+	ctx = vrctx_table_owner(net, tb_id);
+	used = ctx ? ctx->id : 0;
 	rcu_read_unlock();
 
 	return used;
@@ -115,30 +205,34 @@ EXPORT_SYMBOL_GPL(__vrctx_table_used);
 
 bool vrctx_table_dead(const struct net *net, u32 tb_id)
 {
-	u32 id = vrctx_table_ctx(tb_id);
 	struct vrctx *ctx;
 	bool dead;
 
-	if (likely(!id))
+	if (likely(!vrctx_table_maybe(tb_id)))
 		return false;
 
 	rcu_read_lock();
-	ctx = vrctx_find(net, id);
+	ctx = vrctx_table_owner(net, tb_id);
 	dead = ctx && READ_ONCE(ctx->dead);
 	rcu_read_unlock();
 
 	return dead;
 }
 
+/* Addresses of the context alone do not tell what is local in it. RTNL. */
+void vrctx_fib_note(struct net *net, u32 id)
+{
+	WRITE_ONCE(net->vrctx.local_routes,
+		   net->vrctx.local_routes | BIT(id % BITS_PER_LONG));
+}
+
 bool vrctx_fib_note_local(struct net *net, const struct fib_table *tb)
 {
-	struct vrctx *ctx = vrctx_find(net, vrctx_table_ctx(tb->tb_id));
-
-	if (!ctx || rtnl_dereference(ctx->fib4) != tb)
+	if (!vrctx_table_maybe(tb->tb_id) ||
+	    vrctx_fib_table(net, tb->tb_id) != tb)
 		return false;
 
-	WRITE_ONCE(net->vrctx.local_routes,
-		   net->vrctx.local_routes | BIT(ctx->id % BITS_PER_LONG));
+	vrctx_fib_note(net, vrctx_table_owner(net, tb->tb_id)->id);
 	return true;
 }
 
@@ -202,7 +296,11 @@ static int vrctx_fib_lo(struct vrctx *ctx, struct fib_table *tb, bool add)
 
 static void vrctx_fib_free(struct vrctx *ctx, struct fib_table *tb)
 {
+	struct vrctx_pol *pol = rtnl_dereference(ctx->pol);
+
 	vrctx_fib_set(ctx, NULL);
+	if (pol)
+		RCU_INIT_POINTER(pol->table4, NULL);
 	fib_table_flush(ctx->net, tb, true);
 	fib_free_table(tb);
 }
@@ -235,7 +333,7 @@ int vrctx_fib_add(struct vrctx *ctx)
 /* The context is being deleted: nothing is to be reached in it. RTNL. */
 void vrctx_fib_del(struct vrctx *ctx)
 {
-	struct fib_table *tb = rtnl_dereference(ctx->fib4);
+	struct fib_table *tb = vrctx_table4(ctx);
 
 	if (!tb)
 		return;
@@ -246,13 +344,11 @@ void vrctx_fib_del(struct vrctx *ctx)
 
 void vrctx_fib_lo_up(struct net *net)
 {
-	struct fib_table *tb;
 	struct vrctx *ctx;
 	u32 id = 0;
 
-	while ((tb = vrctx_fib_table_next(net, &id))) {
-		ctx = vrctx_find(net, id);
-		if (vrctx_fib_lo(ctx, tb, true))
+	while ((ctx = vrctx_fib_next(net, &id))) {
+		if (vrctx_fib_lo(ctx, vrctx_table4(ctx), true))
 			net_warn_ratelimited("vrctx: no loopback routes in context %u\n",
 					     id);
 		vrctx_lo4_up(ctx);
@@ -261,9 +357,11 @@ void vrctx_fib_lo_up(struct net *net)
 
 void vrctx_fib_exit(struct net *net)
 {
-	struct fib_table *tb;
+	struct vrctx *ctx;
 	u32 id = 0;
 
-	while ((tb = vrctx_fib_table_next(net, &id)))
-		vrctx_fib_free(vrctx_find(net, id), tb);
+	while ((ctx = vrctx_fib_next(net, &id))) {
+		vrctx_pol_del4(ctx);
+		vrctx_fib_del(ctx);
+	}
 }

@@ -25,50 +25,146 @@ struct fib6_table *vrctx_fib6_rcu(const struct net *net, int dom)
 struct fib6_table *vrctx_fib6_table(const struct net *net, u32 tb_id)
 {
 	struct fib6_table *tb = NULL;
+	struct vrctx_table *table;
 	const struct vrctx *ctx;
 
 	rcu_read_lock();
-	ctx = vrctx_find(net, vrctx_table_ctx(tb_id));
-	if (ctx)
-		tb = rcu_dereference(ctx->fib6);
+	table = vrctx_table_by_id(net, tb_id);
+	ctx = table ? NULL : vrctx_find(net, vrctx_table_ctx(tb_id));
+	if (table)
+		tb = rcu_dereference(table->fib6);
+	else if (ctx)
+		tb = vrctx_table6(ctx);
 	rcu_read_unlock();
 
 	return tb;
 }
 
-struct fib6_table *vrctx_fib6_next(const struct net *net, u32 *id)
+struct fib6_table *vrctx_fib6_table_new(struct net *net, u32 tb_id)
+{
+	struct vrctx_table *table = vrctx_table_by_id(net, tb_id);
+	struct fib6_table *tb;
+
+	if (!table || table->ctx->dead)
+		return NULL;
+
+	tb = rtnl_dereference(table->fib6);
+	if (tb)
+		return tb;
+
+	tb = fib6_table_vrctx_new(net, tb_id, table->ctx->id);
+	if (tb)
+		rcu_assign_pointer(table->fib6, tb);
+
+	return tb;
+}
+
+/* The active, live context after *@id. RCU or RTNL. */
+static struct vrctx *vrctx_fib6_next_ctx(const struct net *net, u32 *id)
 {
 	unsigned long index = *id;
-	struct fib6_table *tb;
 	struct vrctx *ctx;
 
 	while ((ctx = xa_find_after((struct xarray *)&net->vrctx.xa, &index,
 				    VRCTX_ID_MAX, VRCTX_ACTIVE))) {
 		*id = index;
-		tb = rcu_dereference(ctx->fib6);
-		if (tb && !ctx->dead)
+		if (vrctx_table6(ctx) && !ctx->dead)
+			break;
+	}
+
+	return ctx;
+}
+
+struct fib6_table *vrctx_fib6_next(const struct net *net, u32 *tb_id)
+{
+	const struct vrctx_table *table;
+	struct fib6_table *tb;
+	struct vrctx *ctx;
+	u32 id;
+
+	if (*tb_id < VRCTX_SUBTABLE_BASE) {
+		id = *tb_id > VRCTX_TABLE_BASE ? *tb_id - VRCTX_TABLE_BASE : 0;
+		ctx = vrctx_fib6_next_ctx(net, &id);
+		if (ctx) {
+			*tb_id = vrctx_table_id(id);
+			return vrctx_table6(ctx);
+		}
+	}
+
+	while ((table = vrctx_table_next(net, tb_id))) {
+		tb = rcu_dereference(table->fib6);
+		if (tb && !table->ctx->dead)
 			return tb;
 	}
 
 	return NULL;
 }
 
+/* The first table comes in the place of table main */
+struct fib6_table *vrctx_fib6_next_of(const struct net *net, u32 id,
+				      u32 *number)
+{
+	const struct vrctx *ctx = vrctx_find_live(net, id);
+	const struct vrctx_table *table;
+	struct fib6_table *tb;
+	u32 next = *number;
+
+	if (!ctx)
+		return NULL;
+
+	do {
+		table = vrctx_table_next_of(ctx, &next);
+		if (*number < RT_TABLE_MAIN &&
+		    (!table || next > RT_TABLE_MAIN)) {
+			*number = RT_TABLE_MAIN;
+			return vrctx_table6(ctx);
+		}
+		*number = next;
+		tb = table ? rcu_dereference(table->fib6) : NULL;
+	} while (table && !tb);
+
+	return tb;
+}
+
+struct fib6_table *vrctx_fib6_after(const struct net *net, u32 id,
+				    const struct fib6_table *tb)
+{
+	u32 number = tb ? vrctx_table_number(net, tb->tb6_id) : 0;
+
+	return vrctx_fib6_next_of(net, id, &number);
+}
+
 struct inet_peer_base *vrctx_peers6_rcu(const struct net *net, int dom)
 {
+	const struct vrctx *ctx;
 	struct fib6_table *tb;
 
 	if (!l3dom_is_vrctx(dom))
 		return net->ipv6.peers;
 
-	tb = vrctx_fib6_rcu(net, dom);
+	ctx = vrctx_find(net, -(u32)dom);
+	tb = ctx ? vrctx_table6(ctx) : NULL;
 	return tb ? &tb->tb6_peers : NULL;
 }
 
-/* Is there an ordinary table with the number of that of context @id? */
-bool vrctx_fib6_taken(struct net *net, u32 id)
+/* Is there an ordinary table with the number? */
+bool vrctx_fib6_taken(struct net *net, u32 tb_id)
 {
-	return ipv6_mod_enabled() &&
-	       fib6_get_table_0(net, vrctx_table_id(id));
+	return ipv6_mod_enabled() && fib6_get_table_0(net, tb_id);
+}
+
+/* Nothing is to be reached in the table any more. RTNL. */
+void vrctx_fib6_kill(struct net *net, struct fib6_table *tb)
+{
+	if (tb)
+		fib6_table_vrctx_kill(net, tb);
+}
+
+/* Nobody finds it any more */
+void vrctx_fib6_put(struct fib6_table *tb)
+{
+	if (tb)
+		fib6_table_vrctx_put(tb);
 }
 
 /* ::1, as init_loopback() adds it for context 0 */
@@ -111,7 +207,7 @@ int vrctx_fib6_add(struct vrctx *ctx)
 	if (!ipv6_mod_enabled())
 		return 0;
 
-	tb = fib6_table_vrctx_new(net, vrctx_table_id(ctx->id));
+	tb = fib6_table_vrctx_new(net, vrctx_table_id(ctx->id), ctx->id);
 	if (!tb)
 		return -ENOMEM;
 
@@ -135,31 +231,28 @@ int vrctx_fib6_add(struct vrctx *ctx)
 /* The context is being deleted: nothing is to be reached in it. RTNL. */
 void vrctx_fib6_del(struct vrctx *ctx)
 {
-	struct fib6_table *tb = rtnl_dereference(ctx->fib6);
-
-	if (tb)
-		fib6_table_vrctx_kill(ctx->net, tb);
+	vrctx_fib6_kill(ctx->net, vrctx_table6(ctx));
 }
 
 /* Nobody finds the context any more */
 void vrctx_fib6_free(struct vrctx *ctx)
 {
-	struct fib6_table *tb = rcu_dereference_raw(ctx->fib6);
+	struct vrctx_pol *pol = rcu_dereference_raw(ctx->pol);
 
-	if (tb)
-		fib6_table_vrctx_put(tb);
+	vrctx_fib6_put(pol ? rcu_dereference_raw(pol->table6) :
+			     rcu_dereference_raw(ctx->fib6));
 }
 
 void vrctx_fib6_lo_up(struct net *net)
 {
-	struct fib6_table *tb;
+	struct vrctx *ctx;
 	u32 id = 0;
 
 	ASSERT_RTNL();
 
 	rcu_read_lock();
-	while ((tb = vrctx_fib6_next(net, &id))) {
-		if (vrctx_fib6_lo(vrctx_find(net, id), GFP_ATOMIC))
+	while ((ctx = vrctx_fib6_next_ctx(net, &id))) {
+		if (vrctx_fib6_lo(ctx, GFP_ATOMIC))
 			net_warn_ratelimited("vrctx: no ::1 in context %u\n",
 					     id);
 	}

@@ -177,6 +177,19 @@ static int vrctx_req_route(const struct vrctx_req *req)
 	return err ? : vrctx_req_attr_index(req, sizeof(struct rtmsg), RTA_OIF);
 }
 
+/* Devices are named, and may appear later: the handler binds a rule to those of
+ * the context only.
+ */
+static int vrctx_req_rule(const struct vrctx_req *req)
+{
+	if (rtnl_msg_family(req->nlh) == AF_INET ||
+	    rtnl_msg_family(req->nlh) == AF_INET6)
+		return 0;
+
+	NL_SET_ERR_MSG(req->extack, "Address family not supported in a context");
+	return -EAFNOSUPPORT;
+}
+
 static int vrctx_req_neigh(const struct vrctx_req *req)
 {
 	const struct ndmsg *ndm = nlmsg_data(req->nlh);
@@ -248,6 +261,9 @@ static int vrctx_req_do(struct vrctx_req *req)
 	case RTM_DELROUTE:
 	case RTM_GETROUTE:
 		return vrctx_req_route(req);
+	case RTM_NEWRULE:
+	case RTM_DELRULE:
+		return vrctx_req_rule(req);
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
 	case RTM_GETNEIGH:
@@ -366,26 +382,125 @@ bool __vrctx_nl_hears(const struct sock *sk, const struct sk_buff *skb,
 		(skb->vrctx & VRCTX_ID_MAX) == own);
 }
 
-int __vrctx_nl_table_in(u32 ctx, u32 *table, struct netlink_ext_ack *extack)
+u32 __vrctx_nl_meant(const struct sk_buff *skb, const struct nlmsghdr *nlh,
+		     int hdrlen)
 {
+	const struct nlattr *nla;
+
+	if (vrctx_nl_inside(skb))
+		return vrctx_nl_inside(skb);
+	if (nlmsg_len(nlh) < hdrlen)
+		return 0;
+	nla = nlmsg_find_attr(nlh, hdrlen, VRCTX_NL_ATTR);
+	if (!nla)
+		return 0;
+
+	/* not context 0 for want of a better one */
+	return nla_len(nla) == sizeof(u32) ? nla_get_u32(nla) : VRCTX_ANY;
+}
+
+/* A further table of the context: one that is there, or that a route is put
+ * into.
+ */
+static int vrctx_nl_subtable(struct net *net, u32 id, u32 *number, bool add,
+			     struct netlink_ext_ack *extack)
+{
+	struct vrctx *ctx = vrctx_find_live(net, id);
+	struct vrctx_table *table;
+
+	if (!ctx) {
+		NL_SET_ERR_MSG(extack, "The context of the table is deleted");
+		return -ENETUNREACH;
+	}
+	if (!vrctx_table_number_ok(id, *number)) {
+		NL_SET_ERR_MSG(extack, "The number of the table is reserved");
+		return -EPERM;
+	}
+	if (add) {
+		int err = vrctx_activate(ctx);
+
+		if (err)
+			return err;
+		table = vrctx_table_make(ctx, *number);
+		if (IS_ERR(table))
+			return PTR_ERR(table);
+	} else {
+		table = vrctx_table_find(ctx, *number);
+		if (!table) {
+			NL_SET_ERR_MSG(extack, "FIB table does not exist");
+			return -ESRCH;
+		}
+	}
+	*number = table->id;
+
+	return 0;
+}
+
+int __vrctx_nl_table_in(const struct sk_buff *skb, u32 *table,
+			struct netlink_ext_ack *extack)
+{
+	const struct nlmsghdr *nlh = nlmsg_hdr(skb);
+	u32 ctx = __vrctx_nl_meant(skb, nlh, sizeof(struct rtmsg));
+
+	if (!ctx)
+		return 0;
+	if (!vrctx_nl_inside(skb) &&
+	    !vrctx_find_live(sock_net(skb->sk), ctx)) {
+		NL_SET_ERR_MSG(extack, "No such context");
+		return -ENOENT;
+	}
+
 	switch (*table) {
 	case RT_TABLE_UNSPEC:
 	case RT_TABLE_MAIN:
 	case RT_TABLE_LOCAL:
 	case RT_TABLE_DEFAULT:
 		*table = vrctx_table_id(ctx);
-		return 0;
 	}
-	if (*table == vrctx_table_id(ctx))
-		return 0;
+	if (*table != vrctx_table_id(ctx))
+		return vrctx_nl_subtable(sock_net(skb->sk), ctx, table,
+					 nlh->nlmsg_type == RTM_NEWROUTE,
+					 extack);
 
-	NL_SET_ERR_MSG(extack, "A context has no other table than its own");
-	return -EPERM;
+	return 0;
 }
 
-void __vrctx_nl_filter(u32 ctx, u32 *table, u32 *shown)
+u32 __vrctx_nl_table_out(const struct net *net, u32 tb_id, u8 type)
 {
-	u32 own = vrctx_table_id(ctx);
+	const struct vrctx_table *table;
+	u32 number;
+
+	rcu_read_lock();
+	table = vrctx_table_by_id(net, tb_id);
+	number = table ? table->number : vrctx_table_part(type);
+	rcu_read_unlock();
+
+	return number;
+}
+
+bool __vrctx_nl_put_table(const struct net *net, struct sk_buff *skb, u32 tb_id)
+{
+	const struct vrctx_table *table;
+	u32 ctx, number = 0;
+
+	if (!vrctx_table_maybe(tb_id))
+		return false;
+
+	rcu_read_lock();
+	ctx = __vrctx_table_used(net, tb_id);
+	table = vrctx_table_by_id(net, tb_id);
+	if (table)
+		number = table->number;
+	rcu_read_unlock();
+
+	return vrctx_nl_put(skb, ctx) ||
+	       (number && nla_put_u32(skb, VRCTX_NL_TABLE, number));
+}
+
+void __vrctx_nl_filter(const struct sock *sk, u32 *table, u32 *shown)
+{
+	u32 own = vrctx_table_id(sk->sk_vrctx);
+	const struct vrctx_table *found;
 
 	*shown = 0;
 	switch (*table) {
@@ -393,16 +508,22 @@ void __vrctx_nl_filter(u32 ctx, u32 *table, u32 *shown)
 	case RT_TABLE_LOCAL:
 	case RT_TABLE_DEFAULT:
 		*shown = *table;
-		break;
+		*table = own;
+		return;
 	case RT_TABLE_UNSPEC:
-		break;
-	default:
-		if (*table == own)
-			break;
-		/* empty, as one that does not exist */
-		*shown = *table;
+		return;
 	}
-	*table = own;
+	if (*table == own)
+		return;
+
+	rcu_read_lock();
+	found = vrctx_table_find(vrctx_find(sock_net(sk), sk->sk_vrctx),
+				 *table);
+	if (found)
+		*table = found->id;
+	else
+		*shown = VRCTX_NL_NO_TABLE;
+	rcu_read_unlock();
 }
 
 /* Tell those inside alone */
@@ -426,13 +547,15 @@ static struct nlattr *vrctx_nl_table(const struct nlmsghdr *nlh)
 }
 
 /* In place of the number of the table, the name that the context knows */
-static void vrctx_nl_rewrite(struct nlmsghdr *nlh, u32 ctx)
+static void vrctx_nl_rewrite(const struct net *net, struct nlmsghdr *nlh)
 {
+	struct nlattr *nla = vrctx_nl_table(nlh);
 	struct rtmsg *rtm = nlmsg_data(nlh);
-	u32 table = __vrctx_nl_table_out(ctx, 0, rtm->rtm_type);
+	u32 table;
 
-	rtm->rtm_table = table;
-	memcpy(nla_data(vrctx_nl_table(nlh)), &table, sizeof(table));
+	table = __vrctx_nl_table_out(net, nla_get_u32(nla), rtm->rtm_type);
+	rtm->rtm_table = table < 256 ? table : RT_TABLE_COMPAT;
+	memcpy(nla_data(nla), &table, sizeof(table));
 }
 
 void __vrctx_nl_route(struct net *net, const struct sk_buff *skb, u32 group,
@@ -452,6 +575,6 @@ void __vrctx_nl_route(struct net *net, const struct sk_buff *skb, u32 group,
 	copy = skb_copy(skb, gfp);
 	if (!copy)
 		return;
-	vrctx_nl_rewrite(nlmsg_hdr(copy), ctx);
+	vrctx_nl_rewrite(net, nlmsg_hdr(copy));
 	vrctx_nl_tell(net, copy, ctx, group, gfp);
 }
