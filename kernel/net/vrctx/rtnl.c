@@ -13,6 +13,7 @@
 #include <linux/neighbour.h>
 #include <linux/netconf.h>
 #include <linux/netlink.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <net/netlink.h>
 #include <net/vrctx_view.h>
@@ -201,6 +202,15 @@ static int vrctx_req_netconf(const struct vrctx_req *req)
 	return vrctx_req_index(req, nla_get_s32(nla));
 }
 
+/* The numbers of nexthops are the context's, and so the handler knows */
+static int vrctx_req_nexthop(const struct vrctx_req *req)
+{
+	if (nlmsg_len(req->nlh) < sizeof(struct nhmsg))
+		return -EINVAL;
+
+	return vrctx_req_attr_index(req, sizeof(struct nhmsg), NHA_OIF);
+}
+
 static int vrctx_req_index_at(const struct vrctx_req *req, int offset)
 {
 	if (nlmsg_len(req->nlh) < offset + sizeof(u32))
@@ -232,6 +242,11 @@ static int vrctx_req_do(struct vrctx_req *req)
 	case RTM_DELNEIGH:
 	case RTM_GETNEIGH:
 		return vrctx_req_neigh(req);
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+	case RTM_GETNEXTHOP:
+	case RTM_GETNEXTHOPBUCKET:
+		return vrctx_req_nexthop(req);
 	case RTM_GETNETCONF:
 		return vrctx_req_netconf(req);
 	case RTM_GETSTATS:
@@ -262,6 +277,8 @@ static int vrctx_req_dump(const struct vrctx_req *req)
 	case RTM_GETRULE:
 	case RTM_GETADDRLABEL:
 	case RTM_GETNSID:
+	case RTM_GETNEXTHOP:
+	case RTM_GETNEXTHOPBUCKET:
 		return 0;
 	default:
 		NL_SET_ERR_MSG(req->extack, "Not supported in a context");
@@ -296,9 +313,6 @@ int __vrctx_rtnl_check(const struct sk_buff *skb, const struct nlmsghdr *nlh,
 	return !req.change && nlh->nlmsg_flags & NLM_F_DUMP ?
 	       vrctx_req_dump(&req) : vrctx_req_do(&req);
 }
-
-/* Marks a message as one that is written for those inside */
-#define VRCTX_NL_INSIDE	0x40000000
 
 bool __vrctx_nl_hears(const struct sock *sk, const struct sk_buff *skb,
 		      const struct net *net)
