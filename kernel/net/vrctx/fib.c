@@ -235,6 +235,7 @@ void vrctx_fib_lo_up(struct net *net)
 			net_warn_ratelimited("vrctx: no loopback routes in context %u\n",
 					     id);
 	}
+	vrctx_leak_lo_up(net, AF_INET);
 }
 
 void vrctx_fib_exit(struct net *net)

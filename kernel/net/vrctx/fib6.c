@@ -164,6 +164,7 @@ void vrctx_fib6_lo_up(struct net *net)
 					     id);
 	}
 	rcu_read_unlock();
+	vrctx_leak_lo_up(net, AF_INET6);
 }
 
 void vrctx_fib6_exit(struct net *net)

@@ -18,7 +18,7 @@ struct vrctx_dump {
 	u32		id;	/* with filter: of this context only */
 };
 
-static int vrctx_nl_admin(struct sk_buff *skb, struct genl_info *info)
+int vrctx_nl_admin(struct sk_buff *skb, struct genl_info *info)
 {
 	if (netlink_ns_capable(skb, genl_info_net(info)->user_ns,
 			       CAP_NET_ADMIN))
@@ -183,7 +183,7 @@ static int vrctx_nl_fill_task(struct sk_buff *skb, const struct net *net,
 }
 
 /* A reply to @info with room for any of the above */
-static struct sk_buff *vrctx_nl_reply_new(struct genl_info *info, void **hdr)
+struct sk_buff *vrctx_nl_reply_new(struct genl_info *info, void **hdr)
 {
 	struct sk_buff *rsp = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
 
@@ -198,8 +198,8 @@ static struct sk_buff *vrctx_nl_reply_new(struct genl_info *info, void **hdr)
 	return NULL;
 }
 
-static int vrctx_nl_reply(struct sk_buff *rsp, void *hdr,
-			  struct genl_info *info, int err)
+int vrctx_nl_reply_send(struct sk_buff *rsp, void *hdr, struct genl_info *info,
+			int err)
 {
 	if (err) {
 		nlmsg_free(rsp);
@@ -232,7 +232,7 @@ static int vrctx_nl_get(struct genl_info *info, vrctx_nl_fill_t fill)
 		err = fill(rsp, genl_info_net(info), ctx);
 	rcu_read_unlock();
 
-	return vrctx_nl_reply(rsp, hdr, info, err);
+	return vrctx_nl_reply_send(rsp, hdr, info, err);
 }
 
 /* Start or go on with a dump of contexts, devices or tasks */
@@ -375,7 +375,7 @@ int vrctx_nl_ctx_new_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	rtnl_unlock();
 
-	return vrctx_nl_reply(rsp, hdr, info, err);
+	return vrctx_nl_reply_send(rsp, hdr, info, err);
 }
 
 int vrctx_nl_ctx_del_doit(struct sk_buff *skb, struct genl_info *info)
@@ -401,6 +401,7 @@ int vrctx_nl_ctx_del_doit(struct sk_buff *skb, struct genl_info *info)
 		goto err_unlock;
 	}
 
+	vrctx_leak_purge(net, ctx->id);
 	vrctx_dev_evict(ctx);
 	vrctx_notify(ctx, VRCTX_CMD_CTX_DEL_NTF);
 	used = vrctx_kill(ctx);
@@ -511,7 +512,7 @@ int vrctx_nl_dev_get_doit(struct sk_buff *skb, struct genl_info *info)
 		err = vrctx_nl_fill_dev(rsp, dev);
 	rtnl_unlock();
 
-	return vrctx_nl_reply(rsp, hdr, info, err);
+	return vrctx_nl_reply_send(rsp, hdr, info, err);
 }
 
 int vrctx_nl_dev_set_doit(struct sk_buff *skb, struct genl_info *info)
@@ -645,7 +646,7 @@ int vrctx_nl_task_get_doit(struct sk_buff *skb, struct genl_info *info)
 		err = vrctx_nl_fill_task(rsp, net, pid, id);
 	rcu_read_unlock();
 
-	return vrctx_nl_reply(rsp, hdr, info, err);
+	return vrctx_nl_reply_send(rsp, hdr, info, err);
 }
 
 int vrctx_nl_task_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
@@ -692,7 +693,7 @@ int vrctx_nl_task_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 }
 
 /* Is there anybody to notify? If so begin a message. */
-static struct sk_buff *vrctx_ntf_new(struct net *net, u8 cmd, void **hdr)
+struct sk_buff *vrctx_ntf_new(struct net *net, u8 cmd, void **hdr)
 {
 	struct sk_buff *skb;
 
@@ -711,8 +712,7 @@ static struct sk_buff *vrctx_ntf_new(struct net *net, u8 cmd, void **hdr)
 	return NULL;
 }
 
-static void vrctx_ntf_send(struct net *net, struct sk_buff *skb, void *hdr,
-			   int err)
+void vrctx_ntf_send(struct net *net, struct sk_buff *skb, void *hdr, int err)
 {
 	if (err) {
 		nlmsg_free(skb);
