@@ -148,7 +148,10 @@ def test_foreign_device():
         V[1].index[dev] = RT.ifindex(dev)
         refused(E.ENODEV, dev, V[1].nh, 10, via="10.1.0.2", dev=dev)
     err = refused(E.EINVAL, "from 0", V[0].nh, 10, via="10.1.0.2", dev="b1")
-    check("another context" in err.extack, f"text: {err.extack!r}")
+    check("not in the context" in err.extack, f"text: {err.extack!r}")
+    err = refused(E.EINVAL, "lo is for all", V[1].nh, 10, dev="lo")
+    check("not in the context" in err.extack, f"text: {err.extack!r}")
+    V[0].nh(10, dev="lo")
     # found by the gateway's address, in the table of the context
     RT.route("198.51.100.1/32", dev="b2", table=table_of(2))
     refused((E.EINVAL, E.ENETUNREACH, E.EHOSTUNREACH), "foreign gateway",
