@@ -46,7 +46,13 @@
 	skb_set_vrctx(skb, (dev)->flags & IFF_LOOPBACK ? SK_VRCTX_ANY :	\
 							 (dev)->vrctx)
 /* Marks a message as one that is written for those inside */
-#define VRCTX_NL_INSIDE	0x40000000
+#define VRCTX_NL_INSIDE		0x40000000
+/* The message @skb is for those in context @ctx, unless that is 0 */
+#define vrctx_nl_inside_only(skb, ctx)					\
+do {									\
+	if (ctx)							\
+		skb_set_vrctx(skb, (ctx) | VRCTX_NL_INSIDE);		\
+} while (0)
 /* The message @skb answers @req: write it as the requester sees things */
 #define vrctx_nl_reply(skb, req)	skb_set_vrctx(skb, vrctx_nl_inside(req))
 
@@ -240,6 +246,7 @@ int __vrctx_diag_l3dom(const struct sk_buff *skb);
 #define vrctx_view_sees(dev)			((void)(dev), true)
 #define vrctx_nl_about(skb, dev)		((void)(skb), (void)(dev))
 #define vrctx_nl_about_addr(skb, dev, loopback)	((void)(skb), (void)(dev))
+#define vrctx_nl_inside_only(skb, ctx)		((void)(skb), (void)(ctx))
 #define vrctx_nl_reply(skb, req)		((void)(skb), (void)(req))
 #define vrctx_nl_hears(sk, skb, net)		true
 #define vrctx_rtnl_check(skb, nlh, extack)	0

@@ -140,6 +140,15 @@ def views(site, far):
                     "database", "show ipv6 route", "show running-config")
         check(OWN[far.name] not in out, f"{host.full} has a prefix of {far}")
         check(far.name[0] + "r1-a" not in out, f"a device of {far.name}")
+        # zebra of every host numbers its nexthop objects from the same number
+        out = json.loads(host.run("ip", "-j", "nexthop") or "[]")
+        check(any(n.get("protocol") == "zebra" for n in out), f"objects: {out}")
+        check({n["dev"] for n in out if "dev" in n} <= set(names_of(host)),
+              f"devices of {out}")
+
+
+def names_of(host):
+    return [d["ifname"] for d in json.loads(host.run("ip", "-j", "link"))]
 
 
 def hot(r1, r2):

@@ -84,6 +84,12 @@ FakeKernel::Datagrams FakeKernel::run(const Request &request) {
         case VRCTX_CMD_STATS_GET:
             reply = count(find(request)->first);
             break;
+        case VRCTX_CMD_LEAK_NEW:
+            leak(request);
+            break;
+        case VRCTX_CMD_LEAK_DEL:
+            unleak(request);
+            break;
         case VRCTX_CMD_TASK_GET:
             if (!tasks.count(request.number(VRCTX_A_CTX_PID)))
                 throw Refusal{ESRCH, "no such task"};
@@ -102,10 +108,16 @@ FakeKernel::Datagrams FakeKernel::run(const Request &request) {
 }
 
 std::vector<Bytes> FakeKernel::items(const Request &request) {
+    std::vector<Bytes> list;
+    if (request.command == VRCTX_CMD_LEAK_GET) {
+        for (const FakeLeak &leak : leaks)
+            list.push_back(describe(leak));
+        return list;
+    }
+
     bool one = request.attrs.count(VRCTX_A_CTX_ID) ||
                request.attrs.count(VRCTX_A_CTX_NAME);
     std::uint32_t wanted = one ? find(request)->first : 0;
-    std::vector<Bytes> list;
 
     switch (request.command) {
         case VRCTX_CMD_CTX_GET:
@@ -228,7 +240,60 @@ void FakeKernel::move(const Request &request) {
     log.push_back("move " + device.name + " " + std::to_string(id));
 }
 
+std::vector<FakeLeak>::iterator FakeKernel::find_leak(const Request &request) {
+    std::uint32_t from =
+        find(request, VRCTX_A_LEAK_FROM, VRCTX_A_LEAK_FROM_NAME)->first;
+    return std::find_if(leaks.begin(), leaks.end(), [&](const FakeLeak &leak) {
+        return leak.from == from &&
+               leak.prefix == request.attrs.at(VRCTX_A_LEAK_PREFIX) &&
+               Bytes{std::byte(leak.length)} ==
+                   request.attrs.at(VRCTX_A_LEAK_PREFIX_LEN);
+    });
+}
+
+void FakeKernel::leak(const Request &request) {
+    check_admin();
+    if (find_leak(request) != leaks.end())
+        throw Refusal{EEXIST, "there is such a leak"};
+    std::uint32_t from =
+        find(request, VRCTX_A_LEAK_FROM, VRCTX_A_LEAK_FROM_NAME)->first;
+    std::uint32_t to =
+        find(request, VRCTX_A_LEAK_TO, VRCTX_A_LEAK_TO_NAME)->first;
+    if (from == to)
+        throw Refusal{EINVAL, "the same context"};
+    leaks.push_back({from, to, request.attrs.at(VRCTX_A_LEAK_PREFIX),
+                     std::to_integer<std::uint8_t>(
+                         request.attrs.at(VRCTX_A_LEAK_PREFIX_LEN)[0])});
+    log.push_back("leak " + std::to_string(from) + " " + std::to_string(to));
+}
+
+void FakeKernel::unleak(const Request &request) {
+    check_admin();
+    auto found = find_leak(request);
+    if (found == leaks.end())
+        throw Refusal{ENOENT, "no such leak"};
+    log.push_back("unleak " + std::to_string(found->from));
+    leaks.erase(found);
+}
+
+Bytes FakeKernel::describe(const FakeLeak &leak) const {
+    auto context = [&](std::uint16_t number, std::uint16_t name,
+                       std::uint32_t id) {
+        const std::string &has = contexts.at(id).name;
+        Bytes bytes = attr(number, u32(id));
+        return has.empty() ? bytes : bytes + attr(name, text(has));
+    };
+    return context(VRCTX_A_LEAK_FROM, VRCTX_A_LEAK_FROM_NAME, leak.from) +
+           context(VRCTX_A_LEAK_TO, VRCTX_A_LEAK_TO_NAME, leak.to) +
+           attr(VRCTX_A_LEAK_PREFIX, leak.prefix) +
+           attr(VRCTX_A_LEAK_PREFIX_LEN, Bytes{std::byte(leak.length)}) +
+           attr(VRCTX_A_LEAK_PACKETS, u64(leak.packets)) +
+           attr(VRCTX_A_LEAK_BYTES, u64(leak.packets * 10));
+}
+
 void FakeKernel::check_policy(const Request &request) const {
+    if (request.command >= VRCTX_CMD_LEAK_GET)
+        return;
     for (const auto &[type, payload] : request.attrs) {
         bool number = type == VRCTX_A_CTX_ID || type == VRCTX_A_CTX_PID ||
                       type == VRCTX_A_CTX_IFINDEX;
@@ -256,13 +321,18 @@ void FakeKernel::check_admin() const {
 }
 
 FakeKernel::Context FakeKernel::find(const Request &request) {
+    return find(request, VRCTX_A_CTX_ID, VRCTX_A_CTX_NAME);
+}
+
+FakeKernel::Context FakeKernel::find(const Request &request,
+                                     std::uint16_t number, std::uint16_t name) {
     Context found = contexts.end();
-    if (request.attrs.count(VRCTX_A_CTX_ID))
-        found = contexts.find(request.number(VRCTX_A_CTX_ID));
+    if (request.attrs.count(number))
+        found = contexts.find(request.number(number));
     else
         found = std::find_if(
             contexts.begin(), contexts.end(), [&](const auto &entry) {
-                return entry.second.name == request.string(VRCTX_A_CTX_NAME);
+                return entry.second.name == request.string(name);
             });
     if (found == contexts.end())
         throw Refusal{ENOENT, "no such context"};

@@ -41,6 +41,14 @@ struct FakeDevice {
     std::vector<FakeAddress> addresses{};  // IPv6; going down loses them
 };
 
+struct FakeLeak {
+    std::uint32_t from = 0;
+    std::uint32_t to = 0;
+    wire::Bytes prefix{};
+    std::uint8_t length = 0;
+    std::uint64_t packets = 0;  // bytes are ten times as many
+};
+
 // Purpose: state and rules of the kernel; tests set the state, make requests,
 // look at the state.
 // Threading: one thread.
@@ -63,6 +71,7 @@ class FakeKernel {
     std::size_t per_datagram = 2;  // messages of a dump
     std::map<std::uint32_t, FakeContext> contexts;
     std::vector<FakeDevice> devices;
+    std::vector<FakeLeak> leaks;
     std::vector<FakeAddress> lost;                 // what going down took
     std::map<std::uint32_t, std::uint32_t> tasks;  // pid, context
     std::set<std::uint32_t> carried;  // numbers of deleted contexts in use
@@ -86,14 +95,20 @@ class FakeKernel {
     void remove(const wire::Request &request);
     void rename(const wire::Request &request);
     void move(const wire::Request &request);
+    void leak(const wire::Request &request);
+    void unleak(const wire::Request &request);
+    std::vector<FakeLeak>::iterator find_leak(const wire::Request &request);
 
     void check_policy(const wire::Request &request) const;
     void check_name(const std::string &name) const;
     void check_admin() const;
     Context find(const wire::Request &request);
+    Context find(const wire::Request &request, std::uint16_t number,
+                 std::uint16_t name);
     FakeDevice &find_device(const wire::Request &request, bool generic);
 
     wire::Bytes identity(std::uint32_t id) const;
+    wire::Bytes describe(const FakeLeak &leak) const;
     wire::Bytes describe(std::uint32_t id) const;
     wire::Bytes describe(const FakeDevice &device) const;
     wire::Bytes count(std::uint32_t id) const;

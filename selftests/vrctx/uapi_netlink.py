@@ -193,9 +193,11 @@ def test_dumps():
 def test_commands():
     """commands that do not exist, and no dump of a change"""
     before = state()
-    for cmd in (0, nl.CTX_NTF, nl.CTX_DEL_NTF, nl.DEV_NTF, 12, 255):
+    for cmd in (0, nl.CTX_NTF, nl.CTX_DEL_NTF, nl.DEV_NTF, nl.LEAK_NTF,
+                nl.LEAK_DEL_NTF, 17, 255):
         refused(E.EOPNOTSUPP, f"command {cmd}", VR.raw, cmd)
-    for cmd in (nl.CTX_NEW, nl.CTX_DEL, nl.CTX_SET, nl.DEV_SET):
+    for cmd in (nl.CTX_NEW, nl.CTX_DEL, nl.CTX_SET, nl.DEV_SET, nl.LEAK_NEW,
+                nl.LEAK_DEL):
         refused(E.EOPNOTSUPP, f"dump of {cmd}", VR.raw, cmd, b"",
                 nl.NLM_F_DUMP)
     refused(E.EINVAL, "no genetlink header", VR.request, VR.family, 0, b"")

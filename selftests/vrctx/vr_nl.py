@@ -20,9 +20,13 @@ NETLINK_GENERIC = 16
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 16, 3
 
 (CTX_GET, CTX_NEW, CTX_DEL, CTX_SET, CTX_NTF, CTX_DEL_NTF, DEV_GET, DEV_SET,
- DEV_NTF, STATS_GET, TASK_GET) = range(1, 12)
+ DEV_NTF, STATS_GET, TASK_GET, LEAK_GET, LEAK_NEW, LEAK_DEL, LEAK_NTF,
+ LEAK_DEL_NTF) = range(1, 17)
 (A_ID, A_NAME, A_FORCE, A_TABLE, A_DEVICES, A_SOCKETS, A_TASKS, A_IFINDEX,
  A_IFNAME, A_PID, A_RX, A_TX, A_FWD, A_NO_ROUTE, A_WRONG, A_PAD) = range(1, 17)
+# The names follow the numbers of the contexts
+(A_LEAK_FROM, _, A_LEAK_TO, _, A_LEAK_PREFIX, A_LEAK_PREFIX_LEN,
+ A_LEAK_PACKETS, A_LEAK_BYTES) = range(1, 9)
 
 ID_MAX = 0x00ffffff
 NAME_MAX = 31
@@ -190,11 +194,14 @@ class Vrctx(Netlink):
         if listen:
             self.sock.setsockopt(SOL_NETLINK, 1, self.group)
 
-    def raw(self, cmd, data=b"", flags=0):
-        """Any bytes as attributes of any command."""
+    def bodies(self, cmd, data=b"", flags=0):
+        """Any bytes as attributes of any command; the replies."""
         head = struct.pack("=BBH", cmd, 1, 0)
-        return [decode(b) for b in self.request(self.family, flags,
-                                                head + data)]
+        return self.request(self.family, flags, head + data)
+
+    def raw(self, cmd, data=b"", flags=0):
+        """The same, with decoded replies."""
+        return [decode(b) for b in self.bodies(cmd, data, flags)]
 
     def call(self, cmd, **kwargs):
         out = self.raw(cmd, args(**kwargs))

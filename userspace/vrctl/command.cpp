@@ -16,9 +16,10 @@ const Option json_option{"-j,--json", nullptr, "print JSON", &Args::json,
 
 std::span<const Command *const> commands() {
     static const Command *const table[] = {
-        &cmd::add,      &cmd::del,       &cmd::show,    &cmd::rename,
-        &cmd::link_set, &cmd::link_show, &cmd::exec,    &cmd::identify,
-        &cmd::pids,     &cmd::stats,     &cmd::monitor,
+        &cmd::add,       &cmd::del,       &cmd::show,     &cmd::rename,
+        &cmd::link_set,  &cmd::link_show, &cmd::leak_add, &cmd::leak_del,
+        &cmd::leak_show, &cmd::exec,      &cmd::identify, &cmd::pids,
+        &cmd::stats,     &cmd::monitor,
     };
     return table;
 }

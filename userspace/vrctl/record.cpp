@@ -19,10 +19,19 @@ Field text(const char *key, const std::string &value) {
     return {key, value};
 }
 
-Field name(const std::string &value) {
+Field name(const std::string &value, const char *key = "name") {
     if (value.empty())
-        return {"name", std::monostate()};
-    return text("name", value);
+        return {key, std::monostate()};
+    return text(key, value);
+}
+
+Record leak_event(const char *event, const vr::Leak &leak) {
+    return {text("event", event),
+            number("from", leak.from),
+            name(leak.from_name, "from_name"),
+            text("prefix", leak.prefix.text()),
+            number("to", leak.to),
+            name(leak.to_name, "to_name")};
 }
 
 }  // namespace
@@ -58,10 +67,23 @@ Record record(const vr::Event &event) {
                 number("ifindex", static_cast<std::uint64_t>(event.ifindex)),
                 text("ifname", event.ifname), number("id", event.id),
                 name(event.name)};
+        case vr::Event::Kind::leak:
+            return leak_event("leak", event.leak);
+        case vr::Event::Kind::leak_deleted:
+            return leak_event("leak-del", event.leak);
         case vr::Event::Kind::lost:
             break;
     }
     return {text("event", "lost")};
+}
+
+Record record(const vr::Leak &leak) {
+    return {
+        number("from", leak.from),          name(leak.from_name, "from_name"),
+        text("prefix", leak.prefix.text()), number("to", leak.to),
+        name(leak.to_name, "to_name"),      number("packets", leak.packets),
+        number("bytes", leak.bytes),
+    };
 }
 
 Record record(const vr::Stats &stats) {

@@ -12,6 +12,7 @@
 #include "vr/context.hpp"
 #include "vr/device.hpp"
 #include "vr/event.hpp"
+#include "vr/leak.hpp"
 #include "vr/stats.hpp"
 #include "vr/task.hpp"
 
@@ -20,6 +21,7 @@ namespace vrctl {
 Record record(const vr::Context &context);
 Record record(const vr::Device &device);
 Record record(const vr::Event &event);
+Record record(const vr::Leak &leak);
 Record record(const vr::Stats &stats);
 Record record(const vr::Task &task);
 

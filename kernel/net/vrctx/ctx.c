@@ -9,6 +9,7 @@
 #include <net/ip_fib.h>
 #include <net/ipv6.h>
 #include <net/netns/hash.h>
+#include <net/nexthop.h>
 
 #include "ctx.h"
 
@@ -519,6 +520,7 @@ bool vrctx_kill(struct vrctx *ctx)
 		vrctx_pol_del(ctx);
 		vrctx_fib_del(ctx);
 		vrctx_fib6_del(ctx);
+		nexthop_flush_vrctx(net, ctx->id);
 		return true;
 	}
 

@@ -22,6 +22,7 @@
 #define VRCTX_MAP_MIN	64
 #define VRCTX_MAP_MAX	131072
 
+struct genl_info;
 struct vrctx_conf;
 struct vrctx_pol;
 
@@ -296,6 +297,11 @@ static inline int vrctx_dev_access(const struct net_device *dev, u32 ctx,
 void vrctx_nl_tell(struct net *net, struct sk_buff *skb, u32 ctx, u32 group,
 		   gfp_t gfp);
 
+/* leak.c; RTNL */
+void vrctx_leak_purge(struct net *net, u32 id);
+void vrctx_leak_lo_up(struct net *net, int family);
+int vrctx_leak_init(void);
+
 /* tunnel.c; in place of "kern" of __sock_create(): it says what context the
  * socket is in.
  */
@@ -324,6 +330,12 @@ static inline void vrctx_proc_exit(struct net *net) { }
 /* netlink.c */
 void vrctx_notify(struct vrctx *ctx, u8 cmd);
 void vrctx_notify_dev(struct net_device *dev);
+struct sk_buff *vrctx_ntf_new(struct net *net, u8 cmd, void **hdr);
+void vrctx_ntf_send(struct net *net, struct sk_buff *skb, void *hdr, int err);
+struct sk_buff *vrctx_nl_reply_new(struct genl_info *info, void **hdr);
+int vrctx_nl_reply_send(struct sk_buff *rsp, void *hdr, struct genl_info *info,
+			int err);
+int vrctx_nl_admin(struct sk_buff *skb, struct genl_info *info);
 int vrctx_netlink_init(void);
 
 #endif /* _VRCTX_CTX_H */

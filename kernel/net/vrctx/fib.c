@@ -353,6 +353,7 @@ void vrctx_fib_lo_up(struct net *net)
 					     id);
 		vrctx_lo4_up(ctx);
 	}
+	vrctx_leak_lo_up(net, AF_INET);
 }
 
 void vrctx_fib_exit(struct net *net)

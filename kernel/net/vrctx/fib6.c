@@ -258,6 +258,7 @@ void vrctx_fib6_lo_up(struct net *net)
 	}
 	rcu_read_unlock();
 	vrctx_lo6_up(net);
+	vrctx_leak_lo_up(net, AF_INET6);
 }
 
 void vrctx_fib6_exit(struct net *net)

@@ -15,6 +15,14 @@ static const struct netlink_range_validation vrctx_a_ctx_id_range = {
 	.max	= VRCTX_ID_MAX,
 };
 
+static const struct netlink_range_validation vrctx_a_leak_from_range = {
+	.max	= VRCTX_ID_MAX,
+};
+
+static const struct netlink_range_validation vrctx_a_leak_to_range = {
+	.max	= VRCTX_ID_MAX,
+};
+
 /* VRCTX_CMD_CTX_GET - do */
 static const struct nla_policy vrctx_ctx_get_nl_policy[VRCTX_A_CTX_NAME + 1] = {
 	[VRCTX_A_CTX_ID] = NLA_POLICY_FULL_RANGE(NLA_U32, &vrctx_a_ctx_id_range),
@@ -75,6 +83,32 @@ static const struct nla_policy vrctx_task_get_do_nl_policy[VRCTX_A_CTX_PID + 1] 
 static const struct nla_policy vrctx_task_get_dump_nl_policy[VRCTX_A_CTX_NAME + 1] = {
 	[VRCTX_A_CTX_ID] = NLA_POLICY_FULL_RANGE(NLA_U32, &vrctx_a_ctx_id_range),
 	[VRCTX_A_CTX_NAME] = { .type = NLA_NUL_STRING, .len = VRCTX_NAME_MAX, },
+};
+
+/* VRCTX_CMD_LEAK_GET - do */
+static const struct nla_policy vrctx_leak_get_nl_policy[VRCTX_A_LEAK_PREFIX_LEN + 1] = {
+	[VRCTX_A_LEAK_FROM] = NLA_POLICY_FULL_RANGE(NLA_U32, &vrctx_a_leak_from_range),
+	[VRCTX_A_LEAK_FROM_NAME] = { .type = NLA_NUL_STRING, .len = VRCTX_NAME_MAX, },
+	[VRCTX_A_LEAK_PREFIX] = { .type = NLA_BINARY, },
+	[VRCTX_A_LEAK_PREFIX_LEN] = { .type = NLA_U8, },
+};
+
+/* VRCTX_CMD_LEAK_NEW - do */
+static const struct nla_policy vrctx_leak_new_nl_policy[VRCTX_A_LEAK_PREFIX_LEN + 1] = {
+	[VRCTX_A_LEAK_FROM] = NLA_POLICY_FULL_RANGE(NLA_U32, &vrctx_a_leak_from_range),
+	[VRCTX_A_LEAK_FROM_NAME] = { .type = NLA_NUL_STRING, .len = VRCTX_NAME_MAX, },
+	[VRCTX_A_LEAK_TO] = NLA_POLICY_FULL_RANGE(NLA_U32, &vrctx_a_leak_to_range),
+	[VRCTX_A_LEAK_TO_NAME] = { .type = NLA_NUL_STRING, .len = VRCTX_NAME_MAX, },
+	[VRCTX_A_LEAK_PREFIX] = { .type = NLA_BINARY, },
+	[VRCTX_A_LEAK_PREFIX_LEN] = { .type = NLA_U8, },
+};
+
+/* VRCTX_CMD_LEAK_DEL - do */
+static const struct nla_policy vrctx_leak_del_nl_policy[VRCTX_A_LEAK_PREFIX_LEN + 1] = {
+	[VRCTX_A_LEAK_FROM] = NLA_POLICY_FULL_RANGE(NLA_U32, &vrctx_a_leak_from_range),
+	[VRCTX_A_LEAK_FROM_NAME] = { .type = NLA_NUL_STRING, .len = VRCTX_NAME_MAX, },
+	[VRCTX_A_LEAK_PREFIX] = { .type = NLA_BINARY, },
+	[VRCTX_A_LEAK_PREFIX_LEN] = { .type = NLA_U8, },
 };
 
 /* Ops table for vrctx */
@@ -158,6 +192,32 @@ static const struct genl_split_ops vrctx_nl_ops[] = {
 		.policy		= vrctx_task_get_dump_nl_policy,
 		.maxattr	= VRCTX_A_CTX_NAME,
 		.flags		= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= VRCTX_CMD_LEAK_GET,
+		.doit		= vrctx_nl_leak_get_doit,
+		.policy		= vrctx_leak_get_nl_policy,
+		.maxattr	= VRCTX_A_LEAK_PREFIX_LEN,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= VRCTX_CMD_LEAK_GET,
+		.dumpit	= vrctx_nl_leak_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= VRCTX_CMD_LEAK_NEW,
+		.doit		= vrctx_nl_leak_new_doit,
+		.policy		= vrctx_leak_new_nl_policy,
+		.maxattr	= VRCTX_A_LEAK_PREFIX_LEN,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= VRCTX_CMD_LEAK_DEL,
+		.doit		= vrctx_nl_leak_del_doit,
+		.policy		= vrctx_leak_del_nl_policy,
+		.maxattr	= VRCTX_A_LEAK_PREFIX_LEN,
+		.flags		= GENL_CMD_CAP_DO,
 	},
 };
 

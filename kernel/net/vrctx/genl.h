@@ -23,6 +23,10 @@ int vrctx_nl_stats_get_doit(struct sk_buff *skb, struct genl_info *info);
 int vrctx_nl_stats_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int vrctx_nl_task_get_doit(struct sk_buff *skb, struct genl_info *info);
 int vrctx_nl_task_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int vrctx_nl_leak_get_doit(struct sk_buff *skb, struct genl_info *info);
+int vrctx_nl_leak_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int vrctx_nl_leak_new_doit(struct sk_buff *skb, struct genl_info *info);
+int vrctx_nl_leak_del_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	VRCTX_NLGRP_EVENTS,

@@ -62,6 +62,8 @@ core_initcall(vrctx_init);
 /* Not before generic netlink is there */
 static int __init vrctx_late_init(void)
 {
-	return vrctx_netlink_init();
+	int err = vrctx_leak_init();
+
+	return err ? : vrctx_netlink_init();
 }
 subsys_initcall(vrctx_late_init);

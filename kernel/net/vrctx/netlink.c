@@ -18,7 +18,7 @@ struct vrctx_dump {
 	u32		id;	/* with filter: of this context only */
 };
 
-static int vrctx_nl_admin(struct sk_buff *skb, struct genl_info *info)
+int vrctx_nl_admin(struct sk_buff *skb, struct genl_info *info)
 {
 	if (netlink_ns_capable(skb, genl_info_net(info)->user_ns,
 			       CAP_NET_ADMIN))
@@ -182,15 +182,15 @@ static int vrctx_nl_fill_task(struct sk_buff *skb, const struct net *net,
 	return vrctx_nl_put_id(skb, net, id);
 }
 
-/* Room for any of the above: five counters, or less than that. Who creates
- * thousands has as many replies in the receive buffer.
+/* Room for any of the above, and a leak: five counters, or less than that. Who
+ * creates thousands has as many replies in the receive buffer.
  */
 #define VRCTX_NL_SIZE							\
 	(nla_total_size(sizeof(u32)) * 5 + nla_total_size(IFNAMSIZ) +	\
-	 nla_total_size(VRCTX_NAME_MAX + 1) + nla_total_size_64bit(8) * 5)
+	 nla_total_size(VRCTX_NAME_MAX + 1) * 2 + nla_total_size_64bit(8) * 5)
 
 /* A reply to @info with room for any of the above */
-static struct sk_buff *vrctx_nl_reply_new(struct genl_info *info, void **hdr)
+struct sk_buff *vrctx_nl_reply_new(struct genl_info *info, void **hdr)
 {
 	struct sk_buff *rsp = genlmsg_new(VRCTX_NL_SIZE, GFP_KERNEL);
 
@@ -205,8 +205,8 @@ static struct sk_buff *vrctx_nl_reply_new(struct genl_info *info, void **hdr)
 	return NULL;
 }
 
-static int vrctx_nl_reply_send(struct sk_buff *rsp, void *hdr,
-			       struct genl_info *info, int err)
+int vrctx_nl_reply_send(struct sk_buff *rsp, void *hdr, struct genl_info *info,
+			int err)
 {
 	if (err) {
 		nlmsg_free(rsp);
@@ -407,6 +407,7 @@ int vrctx_nl_ctx_del_doit(struct sk_buff *skb, struct genl_info *info)
 		goto err_unlock;
 	}
 
+	vrctx_leak_purge(net, ctx->id);
 	vrctx_dev_evict(ctx);
 	vrctx_notify(ctx, VRCTX_CMD_CTX_DEL_NTF);
 	used = vrctx_kill(ctx);
@@ -696,7 +697,7 @@ int vrctx_nl_task_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 }
 
 /* Is there anybody to notify? If so begin a message. */
-static struct sk_buff *vrctx_ntf_new(struct net *net, u8 cmd, void **hdr)
+struct sk_buff *vrctx_ntf_new(struct net *net, u8 cmd, void **hdr)
 {
 	struct sk_buff *skb;
 
@@ -715,8 +716,7 @@ static struct sk_buff *vrctx_ntf_new(struct net *net, u8 cmd, void **hdr)
 	return NULL;
 }
 
-static void vrctx_ntf_send(struct net *net, struct sk_buff *skb, void *hdr,
-			   int err)
+void vrctx_ntf_send(struct net *net, struct sk_buff *skb, void *hdr, int err)
 {
 	if (err) {
 		nlmsg_free(skb);

@@ -14,6 +14,7 @@
 #include <linux/neighbour.h>
 #include <linux/netconf.h>
 #include <linux/netlink.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <net/netlink.h>
 #include <net/vrctx_view.h>
@@ -224,6 +225,15 @@ static int vrctx_req_netconf(const struct vrctx_req *req)
 	return vrctx_req_index(req, nla_get_s32(nla));
 }
 
+/* The numbers of nexthops are the context's, and so the handler knows */
+static int vrctx_req_nexthop(const struct vrctx_req *req)
+{
+	if (nlmsg_len(req->nlh) < sizeof(struct nhmsg))
+		return -EINVAL;
+
+	return vrctx_req_attr_index(req, sizeof(struct nhmsg), NHA_OIF);
+}
+
 static int vrctx_req_index_at(const struct vrctx_req *req, int offset)
 {
 	if (nlmsg_len(req->nlh) < offset + sizeof(u32))
@@ -268,6 +278,11 @@ static int vrctx_req_do(struct vrctx_req *req)
 	case RTM_DELNEIGH:
 	case RTM_GETNEIGH:
 		return vrctx_req_neigh(req);
+	case RTM_NEWNEXTHOP:
+	case RTM_DELNEXTHOP:
+	case RTM_GETNEXTHOP:
+	case RTM_GETNEXTHOPBUCKET:
+		return vrctx_req_nexthop(req);
 	case RTM_GETNETCONF:
 		return vrctx_req_netconf(req);
 	case RTM_GETSTATS:
@@ -327,6 +342,8 @@ static int vrctx_req_dump(const struct vrctx_req *req)
 	case RTM_GETRULE:
 	case RTM_GETADDRLABEL:
 	case RTM_GETNSID:
+	case RTM_GETNEXTHOP:
+	case RTM_GETNEXTHOPBUCKET:
 		return 0;
 	default:
 		NL_SET_ERR_MSG(req->extack, "Not supported in a context");

@@ -19,6 +19,8 @@ bool fits(const nlattr *attr, Kind kind) {
     const auto *data = static_cast<const char *>(mnl_attr_get_payload(attr));
 
     switch (kind) {
+        case Kind::u8:
+            return size == sizeof(std::uint8_t);
         case Kind::u16:
             return size == sizeof(std::uint16_t);
         case Kind::u32:
@@ -75,6 +77,10 @@ Result<void> Attrs::require(std::initializer_list<std::uint16_t> types) const {
         if (!has(type))
             return malformed("attribute " + std::to_string(type) + " missing");
     return {};
+}
+
+std::uint8_t Attrs::u8(std::uint16_t type) const {
+    return has(type) ? mnl_attr_get_u8(at_[type]) : 0;
 }
 
 std::uint16_t Attrs::u16(std::uint16_t type) const {

@@ -9,7 +9,7 @@ namespace {
 
 using netlink::Kind;
 
-constexpr auto kinds = [] {
+constexpr auto of_context = [] {
     std::array<Kind, VRCTX_A_CTX_MAX + 1> table{};
     for (int type : {VRCTX_A_CTX_ID, VRCTX_A_CTX_TABLE, VRCTX_A_CTX_DEVICES,
                      VRCTX_A_CTX_SOCKETS, VRCTX_A_CTX_TASKS,
@@ -40,7 +40,12 @@ netlink::Message command(const Client &client, std::uint8_t number,
     return message;
 }
 
-Result<netlink::Attrs> attributes(const nlmsghdr &message) {
+std::span<const Kind> context_kinds() {
+    return of_context;
+}
+
+Result<netlink::Attrs> attributes(const nlmsghdr &message,
+                                  std::span<const Kind> kinds) {
     return netlink::Attrs::of(message, GENL_HDRLEN, kinds);
 }
 

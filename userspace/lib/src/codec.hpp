@@ -22,7 +22,11 @@ namespace vr::codec {
 netlink::Message command(const Client &client, std::uint8_t number);
 netlink::Message command(const Client &client, std::uint8_t number,
                          const Ref &ref);
-Result<netlink::Attrs> attributes(const nlmsghdr &message);
+// Which attributes a message about a context, device or task has
+std::span<const netlink::Kind> context_kinds();
+Result<netlink::Attrs> attributes(
+    const nlmsghdr &message,
+    std::span<const netlink::Kind> kinds = context_kinds());
 // Name of a context, whether the kernel sends one for it or not
 std::string context_name(const netlink::Attrs &attrs);
 
@@ -53,13 +57,14 @@ Result<T> get(Client &client, netlink::Message message, Decode<T> decode) {
 
 // A request that is answered with a list of T
 template <typename T>
-Result<std::vector<T>> list(Client &client, netlink::Message message,
-                            Decode<T> decode) {
+Result<std::vector<T>> list(
+    Client &client, netlink::Message message, Decode<T> decode,
+    std::span<const netlink::Kind> kinds = context_kinds()) {
     std::vector<T> values;
     auto ok = netlink::dump(
         client.socket(), message,
         [&](const nlmsghdr &reply) -> Result<void> {
-            auto attrs = attributes(reply);
+            auto attrs = attributes(reply, kinds);
             if (!attrs)
                 return attrs.error();
             auto item = decode(*attrs);

@@ -5,19 +5,33 @@
 #include <linux/genetlink.h>
 
 #include "codec.hpp"
+#include "leak.hpp"
 
 namespace vr {
 namespace {
 
 constexpr char attempt[] = "monitor";
 
+Result<void> decode_leak(const nlmsghdr &message, Event event,
+                         std::vector<Event> &events) {
+    auto attrs = codec::attributes(message, codec::leak_kinds());
+    if (!attrs)
+        return attrs.error();
+    auto leak = codec::decode_leak(*attrs);
+    if (!leak)
+        return leak.error();
+    event.leak = *std::move(leak);
+    events.push_back(std::move(event));
+    return {};
+}
+
 Result<void> decode(const nlmsghdr &message, std::uint16_t family,
                     std::vector<Event> &events) {
     if (message.nlmsg_type != family)
         return {};
-    auto attrs = codec::attributes(message);
-    if (!attrs)
-        return attrs.error();
+    // Of any kind: it must be whole
+    if (auto whole = codec::attributes(message, {}); !whole)
+        return whole.error();
 
     Event event;
     switch (static_cast<const genlmsghdr *>(NLMSG_DATA(&message))->cmd) {
@@ -30,10 +44,19 @@ Result<void> decode(const nlmsghdr &message, std::uint16_t family,
         case VRCTX_CMD_DEV_NTF:
             event.kind = Event::Kind::device;
             break;
+        case VRCTX_CMD_LEAK_NTF:
+            event.kind = Event::Kind::leak;
+            return decode_leak(message, std::move(event), events);
+        case VRCTX_CMD_LEAK_DEL_NTF:
+            event.kind = Event::Kind::leak_deleted;
+            return decode_leak(message, std::move(event), events);
         default:
             return {};  // of a newer kernel
     }
 
+    auto attrs = codec::attributes(message);
+    if (!attrs)
+        return attrs.error();
     auto ok = attrs->require({VRCTX_A_CTX_ID});
     if (ok && event.kind == Event::Kind::device)
         ok = attrs->require({VRCTX_A_CTX_IFINDEX, VRCTX_A_CTX_IFNAME});

@@ -43,6 +43,11 @@ class StopSignals {
     vr::Fd fd_;
 };
 
+std::string line(const vr::Leak &leak) {
+    return "leak " + leak.prefix.text() + " from " + std::to_string(leak.from) +
+           " to " + std::to_string(leak.to) + "\n";
+}
+
 std::string line(const vr::Event &event) {
     std::string context = "ctx " + std::to_string(event.id) +
                           (event.name.empty() ? "" : " name " + event.name);
@@ -54,6 +59,10 @@ std::string line(const vr::Event &event) {
         case vr::Event::Kind::device:
             return "dev " + event.ifname + " ifindex " +
                    std::to_string(event.ifindex) + " " + context + "\n";
+        case vr::Event::Kind::leak:
+            return line(event.leak);
+        case vr::Event::Kind::leak_deleted:
+            return "deleted " + line(event.leak);
         case vr::Event::Kind::lost:
             break;
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "vr/client.hpp"
+#include "vr/leak.hpp"
 
 namespace vr {
 
@@ -18,6 +19,8 @@ struct Event {
         context,          // created or renamed
         context_deleted,  //
         device,           // moved into the context
+        leak,             // made; only that is set
+        leak_deleted,     // the same
         lost,             // the reader was too slow; nothing else is set
     };
 
@@ -26,6 +29,7 @@ struct Event {
     std::string name;
     int ifindex = 0;
     std::string ifname;
+    Leak leak{};
 };
 
 // Purpose: reads the family's event group.
