@@ -9,6 +9,7 @@
 #include <net/ip_fib.h>
 #include <net/ipv6.h>
 #include <net/netns/hash.h>
+#include <net/vrctx_watch.h>
 
 #include "ctx.h"
 
@@ -494,6 +495,7 @@ bool vrctx_kill(struct vrctx *ctx)
 	net->vrctx.count--;
 	net->vrctx.seq++;
 	trace_vrctx_del(ctx);
+	vrctx_watch_gone(net, ctx->id);
 
 	if (ctx->stats) {
 		vrctx_fib_del(ctx);
