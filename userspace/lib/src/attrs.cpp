@@ -19,6 +19,8 @@ bool fits(const nlattr *attr, Kind kind) {
     const auto *data = static_cast<const char *>(mnl_attr_get_payload(attr));
 
     switch (kind) {
+        case Kind::u8:
+            return size == sizeof(std::uint8_t);
         case Kind::u16:
             return size == sizeof(std::uint16_t);
         case Kind::u32:
@@ -77,6 +79,10 @@ Result<void> Attrs::require(std::initializer_list<std::uint16_t> types) const {
     return {};
 }
 
+std::uint8_t Attrs::u8(std::uint16_t type) const {
+    return has(type) ? mnl_attr_get_u8(at_[type]) : 0;
+}
+
 std::uint16_t Attrs::u16(std::uint16_t type) const {
     return has(type) ? mnl_attr_get_u16(at_[type]) : 0;
 }
@@ -98,6 +104,27 @@ std::span<const std::byte> Attrs::payload(std::uint16_t type) const {
         return {};
     return {static_cast<const std::byte *>(mnl_attr_get_payload(at_[type])),
             mnl_attr_get_payload_len(at_[type])};
+}
+
+Result<void> each_attr(
+    const nlmsghdr &message, std::size_t fixed,
+    const std::function<Result<void>(std::uint16_t, std::span<const std::byte>)>
+        &visit) {
+    std::size_t size = mnl_nlmsg_get_payload_len(&message);
+    if (size < MNL_ALIGN(fixed))
+        return malformed("header cut off");
+    const auto *data = static_cast<const nlattr *>(
+        mnl_nlmsg_get_payload_offset(&message, MNL_ALIGN(fixed)));
+    const nlattr *attr = nullptr;
+    mnl_attr_for_each_payload(data, size - MNL_ALIGN(fixed)) {
+        auto ok =
+            visit(mnl_attr_get_type(attr),
+                  {static_cast<const std::byte *>(mnl_attr_get_payload(attr)),
+                   mnl_attr_get_payload_len(attr)});
+        if (!ok)
+            return ok;
+    }
+    return {};
 }
 
 }  // namespace vr::netlink

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -17,7 +18,7 @@
 
 namespace vr::netlink {
 
-enum class Kind : std::uint8_t { any, u16, u32, u64, string };
+enum class Kind : std::uint8_t { any, u8, u16, u32, u64, string };
 
 // Purpose: attributes by type, sizes checked against a table of kinds.
 // Threading: plain data; points into the message, must not outlive it.
@@ -35,6 +36,7 @@ class Attrs {
 
     Result<void> require(std::initializer_list<std::uint16_t> types) const;
     bool has(std::uint16_t type) const { return at_[type] != nullptr; }
+    std::uint8_t u8(std::uint16_t type) const;
     std::uint16_t u16(std::uint16_t type) const;
     std::uint32_t u32(std::uint16_t type) const;
     std::uint64_t u64(std::uint16_t type) const;
@@ -46,5 +48,12 @@ class Attrs {
 
     std::array<const nlattr *, max_types> at_{};
 };
+
+// For attributes that come more than once: calls `visit` with type and payload
+// of each behind the fixed header. EBADMSG for one that is cut off.
+Result<void> each_attr(
+    const nlmsghdr &message, std::size_t fixed,
+    const std::function<Result<void>(std::uint16_t, std::span<const std::byte>)>
+        &visit);
 
 }  // namespace vr::netlink

@@ -35,6 +35,25 @@ bool Message::put_body(std::span<const std::byte> body) {
     return true;
 }
 
+Message &Message::put(std::uint16_t type, std::span<const std::byte> value) {
+    if (!mnl_attr_put_check(header(), buffer_.size(), type, value.size(),
+                            value.data()))
+        overflow_ = true;
+    return *this;
+}
+
+Message &Message::put_u8(std::uint16_t type, std::uint8_t value) {
+    return put(type, std::as_bytes(std::span(&value, 1)));
+}
+
+Message &Message::put_u16(std::uint16_t type, std::uint16_t value) {
+    return put(type, std::as_bytes(std::span(&value, 1)));
+}
+
+Message &Message::put_u64(std::uint16_t type, std::uint64_t value) {
+    return put(type, std::as_bytes(std::span(&value, 1)));
+}
+
 Message &Message::put_u32(std::uint16_t type, std::uint32_t value) {
     if (!mnl_attr_put_u32_check(header(), buffer_.size(), type, value))
         overflow_ = true;
