@@ -28,9 +28,8 @@ using wire::u64;
 
 constexpr uint16_t family = 0x31;
 const vr::dhost::Key key{{10, 0, 0, 1}, 7, 42};
-const Bytes address =
-    attr(VR_DHOST_A_DHOST_ADDRESS, wire::raw({10, 0, 0, 1})) +
-    attr(VR_DHOST_A_DHOST_CONTEXT, u32(7));
+const Bytes address = attr(VR_DHOST_A_DHOST_ADDRESS, wire::raw({10, 0, 0, 1})) +
+                      attr(VR_DHOST_A_DHOST_CONTEXT, u32(7));
 
 // One request on a scripted kernel: what it was, what came of it
 struct Asked {
@@ -140,10 +139,9 @@ void requests(void **) {
 }
 
 bool says_why() {
-    Asked asked = ask({wire::ack(2, -ESTALE, "The epoch is stale")},
-                      [](vr::Client &client) {
-                          return vr::dhost::set_lead(client, key, 2);
-                      });
+    Asked asked = ask(
+        {wire::ack(2, -ESTALE, "The epoch is stale")},
+        [](vr::Client &client) { return vr::dhost::set_lead(client, key, 2); });
     return asked.code == ESTALE && asked.error ==
                                        "set the lead of 10.0.0.1 in context "
                                        "7: The epoch is stale";
@@ -170,13 +168,13 @@ Bytes host_reply(const Bytes &more) {
 }
 
 Bytes member(uint32_t node) {
-    return attr(VR_DHOST_A_DHOST_MEMBER | NLA_F_NESTED,
-                attr(VR_DHOST_A_MEMBER_NODE, u32(node)) +
-                    attr(VR_DHOST_A_MEMBER_IFINDEX, u32(4)) +
-                    attr(VR_DHOST_A_MEMBER_LLADDR,
-                         wire::raw({2, 0, 0, 0, 0, 0xab})) +
-                    attr(VR_DHOST_A_MEMBER_SLICE_MIN, u16(1)) +
-                    attr(VR_DHOST_A_MEMBER_SLICE_MAX, u16(9)));
+    return attr(
+        VR_DHOST_A_DHOST_MEMBER | NLA_F_NESTED,
+        attr(VR_DHOST_A_MEMBER_NODE, u32(node)) +
+            attr(VR_DHOST_A_MEMBER_IFINDEX, u32(4)) +
+            attr(VR_DHOST_A_MEMBER_LLADDR, wire::raw({2, 0, 0, 0, 0, 0xab})) +
+            attr(VR_DHOST_A_MEMBER_SLICE_MIN, u16(1)) +
+            attr(VR_DHOST_A_MEMBER_SLICE_MAX, u16(9)));
 }
 
 std::string shown(const Bytes &reply) {
@@ -226,9 +224,9 @@ void malformed(void **) {
     expect_int(malformed_code(host_reply(
                    attr(VR_DHOST_A_DHOST_MEMBER | NLA_F_NESTED, {}))),
                EBADMSG);
-    expect_int(malformed_code(
-                   host_reply(attr(VR_DHOST_A_DHOST_SLICE_MAX, u32(1)))),
-               EBADMSG);
+    expect_int(
+        malformed_code(host_reply(attr(VR_DHOST_A_DHOST_SLICE_MAX, u32(1)))),
+        EBADMSG);
 }
 
 bool same_address(const std::string &text) {
