@@ -76,15 +76,28 @@ static int vrdh_tcp_state(const struct vrdh_host *host,
 	return state;
 }
 
+/* Does a listener of this node want the segment? One in the middle of a
+ * connection only if it may be the answer to a SYN cookie: each node may have a
+ * listener, but no more than one has the connection.
+ */
 static bool vrdh_tcp_listens(const struct vrdh_host *host,
-			     const struct vrdh_flow *flow)
+			     const struct vrdh_flow *flow, bool syn)
 {
 	struct inet_hashinfo *hashinfo = flow->net->ipv4.tcp_death_row.hashinfo;
+	const struct sock *sk;
 
-	return __inet_lookup_listener(flow->net, hashinfo, NULL, 0,
-				      flow->saddr, flow->sport, host->key.addr,
-				      ntohs(flow->dport), flow->dif,
-				      flow->l3dom);
+	sk = __inet_lookup_listener(flow->net, hashinfo, NULL, 0, flow->saddr,
+				    flow->sport, host->key.addr,
+				    ntohs(flow->dport), flow->dif,
+				    flow->l3dom);
+	if (!sk || syn)
+		return sk;
+
+#ifdef CONFIG_SYN_COOKIES
+	return !tcp_synq_no_recent_overflow(sk);
+#else
+	return false;
+#endif
 }
 
 static u32 vrdh_whose_tcp(struct vrdh_host *host, const struct vrdh_flow *flow,
@@ -100,7 +113,7 @@ static u32 vrdh_whose_tcp(struct vrdh_host *host, const struct vrdh_flow *flow,
 	owner = vrdh_port_owner(host, IPPROTO_TCP, ntohs(flow->dport));
 	if (owner)
 		return owner;
-	if (state || vrdh_tcp_listens(host, flow))
+	if (state || vrdh_tcp_listens(host, flow, syn))
 		return host->own;
 
 	/* a connection that is there is somebody's, port map or not */
