@@ -175,11 +175,14 @@ static inline bool vrctx_table_maybe(u32 tb_id)
 }
 
 /* Drop reasons: the packet met another context than its own; the protocol or
- * subsystem does not do contexts.
+ * subsystem does not do contexts; another node deals with what was sent to a
+ * distributed address; it could not be handed over to that node.
  */
 #define VRCTX_DROP_REASONS(R)			\
 	R(SKB_DROP_REASON_VRCTX_MISMATCH)	\
 	R(SKB_DROP_REASON_VRCTX_UNSUPP)		\
+	R(SKB_DROP_REASON_VRCTX_DHOST)		\
+	R(SKB_DROP_REASON_VRCTX_HANDOVER)	\
 	/* deliberate comment for trailing \ */
 
 enum vrctx_drop_reason {

@@ -16,10 +16,14 @@ const Option json_option{"-j,--json", nullptr, "print JSON", &Args::json,
 
 std::span<const Command *const> commands() {
     static const Command *const table[] = {
-        &cmd::add,       &cmd::del,       &cmd::show,     &cmd::rename,
-        &cmd::link_set,  &cmd::link_show, &cmd::leak_add, &cmd::leak_del,
-        &cmd::leak_show, &cmd::exec,      &cmd::identify, &cmd::pids,
-        &cmd::stats,     &cmd::monitor,
+        &cmd::add,          &cmd::del,        &cmd::show,
+        &cmd::rename,       &cmd::link_set,   &cmd::link_show,
+        &cmd::leak_add,     &cmd::leak_del,   &cmd::leak_show,
+        &cmd::exec,         &cmd::identify,   &cmd::pids,
+        &cmd::stats,        &cmd::monitor,    &cmd::dhost_add,
+        &cmd::dhost_del,    &cmd::dhost_show, &cmd::dhost_lead,
+        &cmd::dhost_member, &cmd::dhost_port, &cmd::dhost_events,
+        &cmd::dhost_grant,
     };
     return table;
 }
@@ -29,6 +33,13 @@ vr::Result<vr::Client> Env::client() const {
     if (!socket)
         return socket.error();
     return vr::Client::open(*std::move(socket));
+}
+
+vr::Result<vr::Client> Env::dhost_client() const {
+    auto socket = system.open(NETLINK_GENERIC);
+    if (!socket)
+        return socket.error();
+    return vr::Client::open_dhost(*std::move(socket));
 }
 
 void Env::print(std::string_view text) const {

@@ -45,6 +45,7 @@ class Env {
         : system(system), out_(out), err_(err) {}
 
     vr::Result<vr::Client> client() const;
+    vr::Result<vr::Client> dhost_client() const;
     void print(std::string_view text) const;
     // A list of records as text or JSON
     void print(const Args &args, std::span<const Record> records) const;

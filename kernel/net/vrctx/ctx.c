@@ -10,6 +10,7 @@
 #include <net/ipv6.h>
 #include <net/netns/hash.h>
 #include <net/nexthop.h>
+#include <net/vrctx_watch.h>
 
 #include "ctx.h"
 
@@ -513,6 +514,7 @@ bool vrctx_kill(struct vrctx *ctx)
 	net->vrctx.count--;
 	net->vrctx.seq++;
 	trace_vrctx_del(ctx);
+	vrctx_watch_gone(net, ctx->id);
 
 	if (ctx->stats) {
 		vrctx_lo4_del(ctx);

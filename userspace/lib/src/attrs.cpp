@@ -106,4 +106,25 @@ std::span<const std::byte> Attrs::payload(std::uint16_t type) const {
             mnl_attr_get_payload_len(at_[type])};
 }
 
+Result<void> each_attr(
+    const nlmsghdr &message, std::size_t fixed,
+    const std::function<Result<void>(std::uint16_t, std::span<const std::byte>)>
+        &visit) {
+    std::size_t size = mnl_nlmsg_get_payload_len(&message);
+    if (size < MNL_ALIGN(fixed))
+        return malformed("header cut off");
+    const auto *data = static_cast<const nlattr *>(
+        mnl_nlmsg_get_payload_offset(&message, MNL_ALIGN(fixed)));
+    const nlattr *attr = nullptr;
+    mnl_attr_for_each_payload(data, size - MNL_ALIGN(fixed)) {
+        auto ok =
+            visit(mnl_attr_get_type(attr),
+                  {static_cast<const std::byte *>(mnl_attr_get_payload(attr)),
+                   mnl_attr_get_payload_len(attr)});
+        if (!ok)
+            return ok;
+    }
+    return {};
+}
+
 }  // namespace vr::netlink

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -47,5 +48,12 @@ class Attrs {
 
     std::array<const nlattr *, max_types> at_{};
 };
+
+// For attributes that come more than once: calls `visit` with type and payload
+// of each behind the fixed header. EBADMSG for one that is cut off.
+Result<void> each_attr(
+    const nlmsghdr &message, std::size_t fixed,
+    const std::function<Result<void>(std::uint16_t, std::span<const std::byte>)>
+        &visit);
 
 }  // namespace vr::netlink

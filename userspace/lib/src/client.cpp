@@ -2,6 +2,8 @@
 
 #include "vr/client.hpp"
 
+#include <linux/vr_dhost.h>
+
 #include <cerrno>
 
 #include "genl.hpp"
@@ -16,16 +18,27 @@ Client::Client(std::unique_ptr<netlink::Socket> socket, std::uint16_t family,
       events_group_(events_group) {}
 
 Result<Client> Client::open(std::unique_ptr<netlink::Socket> socket) {
-    static const char attempt[] = "find the kernel's contexts";
+    return open(std::move(socket), VRCTX_FAMILY_NAME, VRCTX_MCGRP_EVENTS,
+                "find the kernel's contexts",
+                "this kernel has none (CONFIG_NET_VRCTX)");
+}
 
-    auto family = netlink::resolve(*socket, VRCTX_FAMILY_NAME);
+Result<Client> Client::open_dhost(std::unique_ptr<netlink::Socket> socket) {
+    return open(std::move(socket), VR_DHOST_FAMILY_NAME, VR_DHOST_MCGRP_EVENTS,
+                "find distributed hosts", "the module vr_dhost is not loaded");
+}
+
+Result<Client> Client::open(std::unique_ptr<netlink::Socket> socket,
+                            const std::string &name, const std::string &events,
+                            const std::string &attempt,
+                            const std::string &absent) {
+    auto family = netlink::resolve(*socket, name);
     if (!family && family.error().code == ENOENT)
-        return Error{ENOENT, attempt,
-                     "this kernel has none (CONFIG_NET_VRCTX)"};
+        return Error{ENOENT, attempt, absent};
     if (!family)
         return family.error().during(attempt);
 
-    auto group = family->groups.find(VRCTX_MCGRP_EVENTS);
+    auto group = family->groups.find(events);
     if (group == family->groups.end())
         return Error{EBADMSG, attempt, "the family has no group for events"};
     return Client(std::move(socket), family->id, group->second);

@@ -43,9 +43,15 @@ Message &Message::put(std::uint16_t type, std::span<const std::byte> value) {
 }
 
 Message &Message::put_u8(std::uint16_t type, std::uint8_t value) {
-    if (!mnl_attr_put_u8_check(header(), buffer_.size(), type, value))
-        overflow_ = true;
-    return *this;
+    return put(type, std::as_bytes(std::span(&value, 1)));
+}
+
+Message &Message::put_u16(std::uint16_t type, std::uint16_t value) {
+    return put(type, std::as_bytes(std::span(&value, 1)));
+}
+
+Message &Message::put_u64(std::uint16_t type, std::uint64_t value) {
+    return put(type, std::as_bytes(std::span(&value, 1)));
 }
 
 Message &Message::put_u32(std::uint16_t type, std::uint32_t value) {

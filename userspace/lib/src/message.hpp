@@ -30,6 +30,8 @@ class Message {
     bool put_body(std::span<const std::byte> body);
     Message &put(std::uint16_t type, std::span<const std::byte> value);
     Message &put_u8(std::uint16_t type, std::uint8_t value);
+    Message &put_u16(std::uint16_t type, std::uint16_t value);
+    Message &put_u64(std::uint16_t type, std::uint64_t value);
     Message &put_u32(std::uint16_t type, std::uint32_t value);
     Message &put_string(std::uint16_t type, std::string_view value);
     Message &put_flag(std::uint16_t type);

@@ -22,5 +22,13 @@ extern const Command identify;
 extern const Command pids;
 extern const Command stats;
 extern const Command monitor;
+extern const Command dhost_add;
+extern const Command dhost_del;
+extern const Command dhost_show;
+extern const Command dhost_lead;
+extern const Command dhost_member;
+extern const Command dhost_port;
+extern const Command dhost_events;
+extern const Command dhost_grant;
 
 }  // namespace vrctl::cmd

@@ -1,47 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 
 #include <array>
 #include <cerrno>
 
 #include "cmd/all.hpp"
 #include "record.hpp"
+#include "stop_signals.hpp"
 #include "vr/event.hpp"
-#include "vr/fd.hpp"
 
 namespace vrctl::cmd {
 namespace {
-
-// SIGINT and SIGTERM as something to poll for; as before when it goes.
-class StopSignals {
-  public:
-    StopSignals() {
-        sigemptyset(&set_);
-        sigaddset(&set_, SIGINT);
-        sigaddset(&set_, SIGTERM);
-        sigprocmask(SIG_BLOCK, &set_, &before_);
-        fd_ = vr::Fd(signalfd(-1, &set_, SFD_CLOEXEC | SFD_NONBLOCK));
-    }
-    StopSignals(const StopSignals &) = delete;
-    StopSignals &operator=(const StopSignals &) = delete;
-
-    ~StopSignals() {
-        signalfd_siginfo info;
-        while (::read(fd_.get(), &info, sizeof(info)) > 0)
-            ;
-        sigprocmask(SIG_SETMASK, &before_, nullptr);
-    }
-
-    int fd() const { return fd_.get(); }
-
-  private:
-    sigset_t set_{};
-    sigset_t before_{};
-    vr::Fd fd_;
-};
 
 std::string line(const vr::Leak &leak) {
     return "leak " + leak.prefix.text() + " from " + std::to_string(leak.from) +

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Distributed hosts: the objects and their lifetime
+ */
+#ifndef _VR_DHOST_H
+#define _VR_DHOST_H
+
+#include <linux/etherdevice.h>
+#include <linux/mutex.h>
+#include <linux/netfilter.h>
+#include <linux/percpu.h>
+#include <linux/rhashtable.h>
+#include <linux/skbuff.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
+#include <net/net_trackers.h>
+#include <net/vrctx_watch.h>
+#include <uapi/linux/vr_dhost.h>
+
+struct genl_info;
+struct netlink_ext_ack;
+
+/**
+ * DOC: Locking
+ *
+ * The mutex of a network namespace's state (vrdh_net.lock) is the lock of all
+ * writers: addresses, members, leads and port maps change under it. It nests
+ * inside RTNL, never the other way round, since notifiers take it. Packets and
+ * sockets read under RCU. Members of an address are one array that is replaced
+ * as a whole.
+ *
+ * A member holds a reference to its device until the device goes away: then
+ * the notifier replaces the array by one in which the member has no device.
+ */
+
+/* What a packet counts as, in the order of the netlink attributes */
+enum vrdh_stat {
+	VRDH_LOCAL,
+	VRDH_LEAD,
+	VRDH_HANDED_OVER,
+	VRDH_FLOODED,
+	VRDH_IGNORED,
+	VRDH_FAILED,
+	VRDH_FROM_MEMBER,
+	VRDH_FRAGMENTS,
+	VRDH_ARP_IGNORED,
+	VRDH_ARP_SILENCED,
+	__VRDH_STATS
+};
+
+struct vrdh_stats {
+	u64	count[__VRDH_STATS];
+};
+
+/* Ports that a node takes when a program does not say which; none if max is 0 */
+struct vrdh_slice {
+	u16	min;
+	u16	max;
+};
+
+struct vrdh_member {
+	u32			node;
+	struct vrdh_slice	slice;
+	struct net_device	*dev;		/* NULL: it went away */
+	netdevice_tracker	tracker;
+	u8			lladdr[ETH_ALEN];
+};
+
+struct vrdh_members {
+	u32			count;
+	struct rcu_head		rcu;
+	struct vrdh_member	member[] __counted_by(count);
+};
+
+struct vrdh_key {
+	__be32	addr;
+	u32	ctx;
+};
+
+/**
+ * struct vrdh_host - a distributed address
+ * @node: in the table of its namespace
+ * @key: address and context
+ * @own: number of this node, never changes
+ * @lead: number of the lead, 0 for none
+ * @slice: of this node, never changes
+ * @grants: what a bind() needs, enum vr_dhost_grants
+ * @timeout: how long it waits for that, in ms
+ * @epoch: grows with each change of @lead
+ * @members: the other nodes
+ * @ports: the port map, struct vrdh_port
+ * @stats: packet counters
+ * @rwork: freeing
+ */
+struct vrdh_host {
+	struct rhash_head		node;
+	struct vrdh_key			key;
+	u32				own;
+	u32				lead;
+	struct vrdh_slice		slice;
+	u32				grants;
+	u32				timeout;
+	u64				epoch;
+	struct vrdh_members __rcu	*members;
+	struct rhashtable		ports;
+	struct vrdh_stats __percpu	*stats;
+	struct rcu_work			rwork;
+};
+
+/* One entry of a port map: 32 bytes, as there may be a million of them */
+struct vrdh_port {
+	struct rhash_head	hash;
+	u32			key;	/* vrdh_port_key() */
+	u32			node;
+	struct rcu_head		rcu;
+};
+
+static_assert(sizeof(struct vrdh_port) <= 32);
+
+struct vrdh_frags;
+
+/* 256 bits by the last byte of the address: most packets need no more */
+#define VRDH_FILTER_BITS	256
+
+#define VRDH_HOOKS		3
+
+/**
+ * struct vrdh_net - state of a network namespace
+ * @net: the namespace
+ * @lock: see above
+ * @hosts: the addresses
+ * @count: how many these are
+ * @filter: bits of last bytes of addresses that may be in @hosts
+ * @frags: to whom fragments were given; there while there are addresses
+ * @hooks: what is registered then
+ * @gen: grows when an address comes or goes, so that dumps see it
+ * @event_lock: protects @event_seq and the order of events
+ * @event_seq: number of the last event
+ * @wait_lock: protects the next two
+ * @waits: bind() calls that wait for a grant
+ * @no_waits: the module goes away
+ */
+struct vrdh_net {
+	struct net		*net;
+	struct mutex		lock;		/* see above */
+	struct rhashtable	hosts;
+	u32			count;
+	DECLARE_BITMAP(filter, VRDH_FILTER_BITS);
+	struct vrdh_frags	*frags;
+	struct nf_hook_ops	hooks[VRDH_HOOKS];
+	u32			gen;
+	spinlock_t		event_lock;	/* the next field */
+	u64			event_seq;
+	spinlock_t		wait_lock;	/* the next two */
+	struct list_head	waits;
+	bool			no_waits;
+};
+
+static inline unsigned int vrdh_filter_bit(__be32 addr)
+{
+	return ntohl(addr) & (VRDH_FILTER_BITS - 1);
+}
+
+static inline u32 vrdh_port_key(u8 proto, u16 port)
+{
+	return (u32)proto << 16 | port;
+}
+
+static inline bool vrdh_is_lead(const struct vrdh_host *host)
+{
+	return READ_ONCE(host->lead) == host->own;
+}
+
+static inline bool vrdh_in_slice(const struct vrdh_slice *slice, u16 port)
+{
+	return port >= slice->min && port <= slice->max;
+}
+
+static inline void vrdh_count(const struct vrdh_host *host,
+			      enum vrdh_stat stat)
+{
+	this_cpu_inc(host->stats->count[stat]);
+}
+
+/* main.c */
+extern struct workqueue_struct *vrdh_wq;	/* frees addresses */
+struct vrdh_net *vrdh_net(const struct net *net);
+
+/* host.c; writers hold vrdh_net.lock */
+extern const struct rhashtable_params vrdh_host_params;
+struct vrdh_host *vrdh_host_find(struct vrdh_net *vn, __be32 addr, u32 ctx);
+struct vrdh_host *vrdh_host_new(struct vrdh_net *vn, const struct vrdh_host *as,
+				struct netlink_ext_ack *extack);
+void vrdh_host_del(struct vrdh_net *vn, struct vrdh_host *host);
+int vrdh_host_lead(struct vrdh_net *vn, struct vrdh_host *host, u32 lead,
+		   u64 epoch, struct netlink_ext_ack *extack);
+const struct vrdh_member *vrdh_member_find(const struct vrdh_members *members,
+					   u32 node);
+int vrdh_member_new(struct vrdh_net *vn, struct vrdh_host *host,
+		    const struct vrdh_member *as, int ifindex,
+		    struct netlink_ext_ack *extack);
+int vrdh_member_del(struct vrdh_net *vn, struct vrdh_host *host, u32 node,
+		    struct netlink_ext_ack *extack);
+void vrdh_dev_gone(struct vrdh_net *vn, struct net_device *dev);
+void vrdh_ctx_gone(struct vrdh_net *vn, u32 ctx);
+void vrdh_net_flush(struct vrdh_net *vn);
+
+/* ports.c; writers hold vrdh_net.lock */
+int vrdh_ports_init(struct vrdh_host *host);
+void vrdh_ports_free(struct vrdh_host *host);
+u32 vrdh_port_owner(struct vrdh_host *host, u8 proto, u16 port);
+int vrdh_port_set(struct vrdh_host *host, u8 proto, u16 first, u16 last,
+		  u32 node, struct netlink_ext_ack *extack);
+int vrdh_port_del(struct vrdh_host *host, u8 proto, u16 first, u16 last,
+		  struct netlink_ext_ack *extack);
+void vrdh_port_forget(struct vrdh_host *host, u32 node);
+/* The entry at @key or the next one after it; its owner, 0 at the end */
+u32 vrdh_port_next(struct vrdh_host *host, u32 *key);
+
+/* packet.c: whose is a packet? */
+unsigned int vrdh_packet_in(void *priv, struct sk_buff *skb,
+			    const struct nf_hook_state *state);
+
+/* handover.c; the first takes @skb, the second a copy */
+void vrdh_hand_over(const struct vrdh_host *host, struct sk_buff *skb,
+		    u32 node);
+void vrdh_flood(const struct vrdh_host *host, struct sk_buff *skb);
+
+/* frag.c: nodes that have the other fragments of a datagram */
+struct vrdh_frags *vrdh_frags_new(void);
+void vrdh_frags_put(struct vrdh_frags *frags, const struct sk_buff *skb,
+		    u32 node);
+bool vrdh_frags_get(struct vrdh_frags *frags, const struct sk_buff *skb,
+		    u32 *node);
+
+/* arp.c */
+unsigned int vrdh_arp_in(void *priv, struct sk_buff *skb,
+			 const struct nf_hook_state *state);
+unsigned int vrdh_arp_out(void *priv, struct sk_buff *skb,
+			  const struct nf_hook_state *state);
+void vrdh_arp_announce(struct vrdh_net *vn, const struct vrdh_host *host);
+
+/* sock.c */
+bool vrdh_sock_key(struct vrdh_net *vn, const struct sock *sk,
+		   struct vrdh_key *key);
+u64 vrdh_sock_cookie(struct sock *sk);
+void vrdh_sock_tell(struct vrdh_net *vn, struct sock *sk,
+		    const struct vrdh_key *key, int event);
+void vrdh_sock_event(struct sock *sk, enum vrctx_sock_event event);
+
+/* grant.c */
+int vrdh_sock_bind(struct sock *sk);
+bool vrdh_grant(struct vrdh_net *vn, u64 cookie, bool deny);
+void vrdh_grant_host_gone(struct vrdh_net *vn, const struct vrdh_host *host);
+void vrdh_grant_stop(struct vrdh_net *vn);
+
+/* netlink.c */
+void vrdh_notify_host(struct vrdh_net *vn, struct vrdh_host *host, u8 cmd);
+int vrdh_netlink_init(void);
+void vrdh_netlink_exit(void);
+
+#endif /* _VR_DHOST_H */

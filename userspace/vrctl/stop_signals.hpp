@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// How commands that follow events end.
+
+#pragma once
+
+#include <signal.h>
+
+#include "vr/fd.hpp"
+
+namespace vrctl {
+
+// Purpose: SIGINT and SIGTERM as something to poll for; as before when it goes.
+// Threading: one thread, and one of these at a time.
+// Errors: fd() is -1, and errno says why.
+class StopSignals {
+  public:
+    StopSignals();
+    StopSignals(const StopSignals &) = delete;
+    StopSignals &operator=(const StopSignals &) = delete;
+    ~StopSignals();
+
+    int fd() const { return fd_.get(); }
+
+  private:
+    sigset_t set_{};
+    sigset_t before_{};
+    vr::Fd fd_;
+};
+
+}  // namespace vrctl
