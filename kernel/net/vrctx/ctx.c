@@ -29,7 +29,7 @@ struct vrctx_key {
 
 static struct vrctx_map vrctx_no_map;
 
-static u32 vrctx_hash(const struct net *net, const char *name, u32 seed)
+static u32 vrctx_name_hash(const struct net *net, const char *name, u32 seed)
 {
 	return jhash(name, strlen(name), seed ^ net_hash_mix(net));
 }
@@ -38,7 +38,7 @@ static u32 vrctx_key_hash(const void *data, u32 len, u32 seed)
 {
 	const struct vrctx_key *key = data;
 
-	return vrctx_hash(key->net, key->name, seed);
+	return vrctx_name_hash(key->net, key->name, seed);
 }
 
 /* The name of an object in the table does not change */
@@ -46,7 +46,7 @@ static u32 vrctx_obj_hash(const void *data, u32 len, u32 seed)
 {
 	const struct vrctx *ctx = data;
 
-	return vrctx_hash(ctx->net, rcu_dereference_raw(ctx->name), seed);
+	return vrctx_name_hash(ctx->net, rcu_dereference_raw(ctx->name), seed);
 }
 
 static int vrctx_obj_cmp(struct rhashtable_compare_arg *arg, const void *obj)

@@ -407,7 +407,7 @@ int vrctx_nl_ctx_del_doit(struct sk_buff *skb, struct genl_info *info)
 		goto err_unlock;
 	}
 
-	vrctx_leak_purge(net, ctx->id);
+	vrctx_leak_purge(ctx->net, ctx->id);
 	vrctx_dev_evict(ctx);
 	vrctx_notify(ctx, VRCTX_CMD_CTX_DEL_NTF);
 	used = vrctx_kill(ctx);
