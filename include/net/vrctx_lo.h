@@ -94,9 +94,13 @@ int __vrctx_lo6_ifr(struct net *net, int ifindex, const struct in6_addr *addr,
 #define vrctx_ifa6_seen(ifa, ctx)					\
 	(vrctx_idev_seen((ifa)->idev, ctx) && !vrctx_ifa6_hidden(ifa, ctx))
 
-/* After those of *@idev: more to show to @ctx? Sets *@idev */
+/* After those of *@in_dev: more to show to @ctx? Sets *@in_dev */
 bool vrctx_lo4_more(u32 ctx, struct in_device **in_dev);
-bool vrctx_lo6_more(u32 ctx, const struct inet6_dev **idev);
+/* A host shows ::1 last: set *@idev to what comes first for @ctx, and after
+ * that to what is left, if there is more.
+ */
+void vrctx_lo6_first(u32 ctx, const struct inet6_dev **idev);
+bool vrctx_lo6_more(const struct inet6_dev **idev);
 /* Whose addresses a dump shows: the requester's and, in context 0, those of
  * the context that it names with VRCTX_NL_ATTR.
  */
@@ -135,7 +139,8 @@ do {									\
 #define vrctx_ifa6_hidden(ifa, ctx)	((void)(ifa), false)
 #define vrctx_ifa6_seen(ifa, ctx)	((void)(ifa), true)
 #define vrctx_lo4_more(ctx, idev)	false
-#define vrctx_lo6_more(ctx, idev)	false
+#define vrctx_lo6_first(ctx, idev)	do { } while (0)
+#define vrctx_lo6_more(idev)		false
 #define vrctx_lo_dump(cb)		0
 #define vrctx_lo_put(skb, idev)		0
 

@@ -139,6 +139,9 @@ def test_dump():
     """who sees it in a dump; context 0 names whom it asks for"""
     own = (SHARED[0].split("/")[0], 0)
     with having(1, 2):
+        # in the order in which a host has them
+        eq(VIEW[1].addrs("lo"), [*pick(SHARED, []), ip(LOBITS),
+                                 *pick([], SHARED)], "in 1, strict")
         VIEW[2].addr("lo", "10.255.0.2/32")
         eq(set(loose(VIEW[1])), {own, (ip(LO), 1)}, "in 1")
         eq(set(loose(VIEW[2])), {own, (ip(LO), 2), (ip("10.255.0.2"), 2)},

@@ -304,7 +304,7 @@ static void vrctx_test_activate(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tb->tb_id, vrctx_table_id(9));
 	KUNIT_EXPECT_PTR_EQ(test, vrctx_fib_table(net, vrctx_table_id(9)), tb);
 	KUNIT_EXPECT_PTR_EQ(test, vrctx_fib_table_next(net, &id), tb);
-	KUNIT_EXPECT_EQ(test, id, 9);
+	KUNIT_EXPECT_EQ(test, id, vrctx_table_id(9));
 	KUNIT_EXPECT_NULL(test, vrctx_fib_table_next(net, &id));
 	KUNIT_EXPECT_FALSE(test, vrctx_fib_has_local(net, 9));
 	KUNIT_EXPECT_TRUE(test, vrctx_fib_note_local(net, tb));

@@ -123,19 +123,23 @@ int __vrctx_lo6_ifr(struct net *net, int ifindex, const struct in6_addr *addr,
 	return err ? : create ? vrctx_lo6_check(*lo, addr, 0, NULL) : 0;
 }
 
-bool vrctx_lo6_more(u32 id, const struct inet6_dev **idev)
+void vrctx_lo6_first(u32 id, const struct inet6_dev **idev)
 {
-	const struct inet6_dev *lo = *idev;
+	const struct inet6_dev *lo = NULL;
 
-	if (!id || lo->vrctx || !(lo->dev->flags & IFF_LOOPBACK))
+	if (id && (*idev)->dev->flags & IFF_LOOPBACK)
+		lo = vrctx_lo6(dev_net((*idev)->dev), id);
+	if (lo)
+		*idev = lo;
+}
+
+bool vrctx_lo6_more(const struct inet6_dev **idev)
+{
+	if (!(*idev)->vrctx)
 		return false;
 
-	lo = vrctx_lo6(dev_net(lo->dev), id);
-	if (!lo)
-		return false;
-
-	*idev = lo;
-	return true;
+	*idev = __in6_dev_get((*idev)->dev);
+	return *idev;
 }
 
 void vrctx_lo6_del(struct vrctx *ctx)

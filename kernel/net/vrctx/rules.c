@@ -8,6 +8,7 @@
  */
 
 #include <linux/fib_rules.h>
+#include <linux/ipv6.h>
 #include <net/fib_rules.h>
 #include <net/ip_fib.h>
 #include <net/vrctx_rules.h>
