@@ -22,7 +22,7 @@ TRACE_EVENT(vr_dhost_host,
 	TP_STRUCT__entry(
 		__string(what, what)
 		__field(u64, net_cookie)
-		__field(__be32, addr)
+		__array(__u8, addr, 4)
 		__field(u32, vrctx)
 		__field(u32, own)
 		__field(u32, lead)
@@ -32,7 +32,7 @@ TRACE_EVENT(vr_dhost_host,
 	TP_fast_assign(
 		__assign_str(what);
 		__entry->net_cookie = net->net_cookie;
-		__entry->addr = host->key.addr;
+		memcpy(__entry->addr, &host->key.addr, 4);
 		__entry->vrctx = host->key.ctx;
 		__entry->own = host->own;
 		__entry->lead = host->lead;
@@ -40,7 +40,7 @@ TRACE_EVENT(vr_dhost_host,
 	),
 
 	TP_printk("%s addr=%pI4 vrctx=%u own=%u lead=%u epoch=%llu net_cookie=%llu",
-		  __get_str(what), &__entry->addr, __entry->vrctx,
+		  __get_str(what), __entry->addr, __entry->vrctx,
 		  __entry->own, __entry->lead, __entry->epoch,
 		  __entry->net_cookie)
 );
@@ -58,7 +58,7 @@ TRACE_EVENT(vr_dhost_packet,
 	TP_STRUCT__entry(
 		__field(const void *, skbaddr)
 		__field(u64, net_cookie)
-		__field(__be32, addr)
+		__array(__u8, addr, 4)
 		__field(u32, vrctx)
 		__field(u32, own)
 		__field(u32, lead)
@@ -69,7 +69,7 @@ TRACE_EVENT(vr_dhost_packet,
 	TP_fast_assign(
 		__entry->skbaddr = skb;
 		__entry->net_cookie = net->net_cookie;
-		__entry->addr = host->key.addr;
+		memcpy(__entry->addr, &host->key.addr, 4);
 		__entry->vrctx = host->key.ctx;
 		__entry->own = host->own;
 		__entry->lead = host->lead;
@@ -78,7 +78,7 @@ TRACE_EVENT(vr_dhost_packet,
 	),
 
 	TP_printk("skbaddr=%p addr=%pI4 vrctx=%u own=%u lead=%u whose=%u member=%d net_cookie=%llu",
-		  __entry->skbaddr, &__entry->addr, __entry->vrctx,
+		  __entry->skbaddr, __entry->addr, __entry->vrctx,
 		  __entry->own, __entry->lead, __entry->whose,
 		  __entry->member, __entry->net_cookie)
 );
