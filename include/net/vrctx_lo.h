@@ -133,7 +133,6 @@ do {									\
 #define vrctx_lo6_req(skb, nlh, lo, create, extack)	0
 #define vrctx_lo4_check(ifa, extack)			0
 #define vrctx_lo6_check(lo, addr, flags, extack)	0
-#define vrctx_lo4_ifr(cmd, alias, addr, idev)		0
 #define vrctx_lo6_ifr(net, ifindex, addr, lo, create)	0
 #define vrctx_ifa_hidden(ifa, ctx)	((void)(ifa), false)
 #define vrctx_ifa6_hidden(ifa, ctx)	((void)(ifa), false)
