@@ -54,16 +54,21 @@ struct inet_peer_base;
 #define VRCTX_L3DOM(ctx)	((int)-(u32)(ctx))
 
 /* A parameter of a function outside that exists only with contexts, so that
- * the object code without them stays as it was.
+ * the object code without them stays as it was. The same for what is mixed into
+ * a hash.
  */
 #ifdef CONFIG_NET_VRCTX
 #define VRCTX_FN(fn)		fn##_vrctx
 #define VRCTX_PARAM(decl)	, decl
 #define VRCTX_ARG(val)		, val
+#define VRCTX_ADD(val, more)	((val) + (more))
+#define VRCTX_XOR(val, more)	((val) ^ (more))
 #else
 #define VRCTX_FN(fn)		fn
 #define VRCTX_PARAM(decl)
 #define VRCTX_ARG(val)
+#define VRCTX_ADD(val, more)	(val)
+#define VRCTX_XOR(val, more)	(val)
 #endif
 
 #ifdef CONFIG_NET_VRCTX

@@ -11,8 +11,8 @@ time of the same guest at one nanosecond an instruction, waiting included. Each
 was measured twice with the same result.
 
 Kernel: Linux {version}, configuration `kernel/configs/vm.config`;
-*plain-unpatched* is the same configuration of the pristine kernel. Command:
-`{command}`.
+*plain-unpatched* is the same configuration of the pristine kernel; all boot with
+`uhash_entries=65536`. Command: `{command}`.
 
 A row is how many other contexts, VRFs, network namespaces or policy rules
 exist, a column what is used: *plain* none of them, in a patched kernel; *ctx*,

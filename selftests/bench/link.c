@@ -305,6 +305,8 @@ void ctx_new(uint32_t id)
 {
 	ctx_start(VRCTX_CMD_CTX_NEW);
 	nl_put_u32(&ge, VRCTX_A_CTX_ID, id);
+	/* The answer says that it is done */
+	ge.h.nlmsg_flags = NLM_F_REQUEST;
 	nl_do(&ge, "ctx-new");
 }
 

@@ -78,6 +78,7 @@ void nl_end(struct nl *nl, size_t nest)
 int nl_try(struct nl *nl)
 {
 	struct nlmsgerr *err;
+	int ack;
 	char reply[16384];
 	struct nlmsghdr *h = (void *)reply;
 	ssize_t len;
@@ -94,8 +95,12 @@ int nl_try(struct nl *nl)
 			continue;
 		if (h->nlmsg_type == NLMSG_ERROR)
 			break;
+		ack = nl->h.nlmsg_flags & NLM_F_ACK;
 		memcpy(nl->buf, reply, len);
 		nl->len = len;
+		if (!ack)
+			return 0;
+		nl->h.nlmsg_flags |= NLM_F_ACK;
 	}
 	err = NLMSG_DATA(h);
 	return err->error;

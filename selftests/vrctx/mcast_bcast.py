@@ -100,7 +100,7 @@ def test_join_by_route():
         refused((E.ENODEV, E.ENETUNREACH), f"no route in {ctx}", member, ctx)
     RT.route("default", dev=W[A].dev, table=table_of(A))
     for ctx in (0, B):
-        refused((E.ENODEV, E.ENETUNREACH), f"route in 1, join in {ctx}",
+        refused((E.ENODEV, E.ENETUNREACH), f"route in A, join in {ctx}",
                 member, ctx)
     with member(A) as one:
         W[A].send_udp(4000, 5353, b"routed", dst=GROUP, mac=GMAC)
@@ -146,7 +146,7 @@ def test_send(ctx):
 @params(*[(n,) for n in ALL])
 def test_igmp(ctx):
     """the report of a join goes out of its context:"""
-    group = f"239.9.9.{ctx}"
+    group = f"239.9.9.{ALL.index(ctx)}"
 
     def report(pkt):
         return pkt.proto == 2 and packed(group) in pkt.body

@@ -31,8 +31,10 @@ GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 16, 3
 ID_MAX = 0x00ffffff
 NAME_MAX = 31
 TABLE_BASE = 0x01000000
+SUBTABLE_BASE = 0x02000000
 ANY = 0xffffffff
-NL_ATTR = 5714            # VRCTX_NL_ATTR of links and sockets
+NL_ATTR = 5714            # VRCTX_NL_ATTR of links, sockets, routes, rules
+NL_TABLE = 5715           # VRCTX_NL_TABLE of routes
 SO_VRCTX = SCM_VRCTX = 0x5652
 
 FIELDS = {A_ID: "id", A_NAME: "name", A_TABLE: "table", A_DEVICES: "devices",

@@ -14,7 +14,7 @@ RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
-RTM_NEWRULE, RTM_DELRULE = 32, 33
+RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
 RTM_NEWNEXTHOP, RTM_DELNEXTHOP, RTM_GETNEXTHOP = 104, 105, 106
 RTM_NEWLINKPROP, RTM_GETNEXTHOPBUCKET = 108, 118
 IFF_UP = 1
@@ -259,11 +259,59 @@ class Rtnl(Netlink):
                 out[unpacked(got[1])] = (state, got.get(2))
         return out
 
-    def rule(self, table, pref, cmd=RTM_NEWRULE, family=AF):
-        msg = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 1, 0)
-        msg += u32(15, table) + u32(6, pref)
+    def rule(self, table, pref, cmd=RTM_NEWRULE, family=AF, src=None,
+             dst=None, tos=0, action=1, flags=0, more=b""):
+        """Add or delete a rule; more: attributes, see FRA."""
+        keys, lens = b"", []
+        for kind, prefix in ((1, dst), (2, src)):
+            addr, plen = split_prefix(prefix) if prefix else (None, 0)
+            lens.append(plen)
+            keys += attr(kind, packed(addr)) if prefix else b""
+        msg = struct.pack("=BBBBBBBBI", family, *lens, tos, 0, 0, 0, action,
+                          flags)
+        msg += keys + (u32(15, table) if table else b"")
+        msg += (u32(6, pref) if pref is not None else b"") + more
         self.request(cmd, NLM_F_CREATE | NLM_F_EXCL if cmd == RTM_NEWRULE
                      else 0, msg)
+
+    def rule_del(self, pref, **kwargs):
+        self.rule(0, pref, RTM_DELRULE, action=0, **kwargs)
+
+    def rules(self, family=AF, more=b""):
+        """[(preference, table, flags, attributes)], in their order."""
+        msg = struct.pack("=BBBBBBBBI", family, 0, 0, 0, 0, 0, 0, 0, 0) + more
+        out = []
+        for body in self.request(RTM_GETRULE, NLM_F_DUMP, msg):
+            got = parse(body[12:])
+            pref, table = (int.from_bytes(got.get(key, b""), "little")
+                           for key in (6, 15))
+            out.append((pref, table, struct.unpack_from("=I", body, 8)[0],
+                        got))
+        return out
+
+
+# Attributes of rules
+FRA = {"iif": 3, "goto": 4, "mark": 10, "tun_id": 12, "ifgroup": 13,
+       "plen": 14, "mask": 16, "oif": 17, "l3mdev": 19, "uids": 20,
+       "proto": 22, "sports": 23, "dports": 24}
+
+
+def fra(**keys):
+    """iif=NAME, mark=N, dports=(LOW, HIGH), ..."""
+    out = b""
+    for key, val in keys.items():
+        if isinstance(val, str):
+            out += text(FRA[key], val)
+        elif isinstance(val, tuple):
+            fmt = "=II" if key == "uids" else "=HH"
+            out += attr(FRA[key], struct.pack(fmt, *val))
+        elif key in ("proto", "l3mdev"):
+            out += attr(FRA[key], bytes([val]))
+        elif key == "tun_id":
+            out += attr(FRA[key], struct.pack("!Q", val))
+        else:
+            out += u32(FRA[key], val)
+    return out
 
 
 def sysctl(path, val=None):
