@@ -44,6 +44,30 @@ route add 10.78.0.0/16 via 10.0.0.2 src 10.0.0.11 mtu 1300 proto static
 route add default via fd09::2
 route add 2001:db8:1::/48 via fd00::2 metric 77
 route add unreachable 2001:db8:2::/48
+route add default via 10.0.0.2 table 100
+route add 192.0.2.0/24 via 10.9.0.2 dev wan table 100
+route add blackhole 198.18.0.0/15 table 100
+route add 10.79.0.0/16 table 70000 nexthop via 10.0.0.2 nexthop via 10.9.0.2 weight 3
+route add throw 10.79.7.0/24 table 70000
+route add default via fd00::2 table 200
+route add unreachable 2001:db8:3::/48 table 200
+rule add from 10.0.0.11 lookup 100 pref 1000
+rule add to 198.18.0.0/16 lookup 100
+rule add fwmark 0x10/0xf0 iif lan lookup 100 pref 1001
+rule add iif lo ipproto tcp dport 25 prohibit pref 1002
+rule add from 10.9.0.0/30 sport 100-200 ipproto udp goto 1010 pref 1003
+rule add lookup main suppress_prefixlength 0 pref 1004
+rule add not fwmark 7 tos 0x10 blackhole pref 1010
+rule add to 10.79.0.0/16 lookup 70000 pref 1011
+rule del from 10.9.0.0/30 pref 1003
+nexthop add id 10 via 10.0.0.2 dev lan
+nexthop add id 11 via 10.9.0.2 dev wan
+nexthop add id 12 group 10,3/11
+nexthop add id 13 blackhole
+nexthop add id 14 via fd00::2 dev lan
+route add 10.81.0.0/16 nhid 12
+route add 10.82.0.0/16 nhid 13
+route add 2001:db8:4::/48 nhid 14
 neigh add 10.0.0.50 lladdr 02:00:00:00:00:50 dev lan nud permanent
 neigh add fd00::50 lladdr 02:00:00:00:00:51 dev lan nud permanent
 neigh add proxy 10.0.0.60 dev lan
@@ -53,6 +77,11 @@ link set dev dum up
 link add link lan name tag type vlan id 7
 addr add 10.7.0.1/24 dev tag
 link set dev tag up
+"""
+SETUP6 = """\
+rule add from fd00::/64 lookup 200 pref 1000
+rule add to 2001:db8:3::/48 lookup 200 pref 1001
+rule add oif nosuch from fd00::7 unreachable pref 1002
 """
 LOOK = ("ip addr", "ip -br addr", "ip -br link", "ip route",
         "ip -6 route", "ip route show table main", "ip route show table local",
@@ -64,7 +93,21 @@ LOOK = ("ip addr", "ip -br addr", "ip -br link", "ip route",
         "ip route get 10.0.0.1", "ip route get 127.0.0.1",
         "ip route get 2001:db8:1::1", "ip -6 route get fd00::1",
         "ip neigh show nud permanent", "ip neigh show proxy", "ip rule",
-        "ip -6 rule", "ip maddr show dev lan", "ip link show lan",
+        "ip -6 rule", "ip -d rule", "ip route show table 100",
+        "ip route show table 70000", "ip -6 route show table 200",
+        "ip route show table 4711", "ip -6 route show table 100",
+        "ip route get 192.0.2.7 from 10.0.0.11",
+        "ip route get 198.18.1.1", "ip route get 198.18.1.1 from 10.0.0.1",
+        "ip route get 8.8.8.8 ipproto tcp dport 25",
+        "ip route get 10.79.7.1", "ip route get 10.79.8.1 oif wan",
+        "ip route get 192.0.2.1 mark 0x10 iif lan from 10.0.0.99",
+        "ip route get 2001:db8:3::1", "ip route get 8.8.8.8 from 10.0.0.11",
+        "ip -6 route get 2001:db8:9::1 from fd00::1",
+        "ip route get fibmatch 192.0.2.7 from 10.0.0.11",
+        "ip nexthop", "ip -d nexthop show id 12", "ip nexthop show dev lan",
+        "ip nexthop show groups", "ip route get fibmatch 10.81.1.1",
+        "ip route get 10.82.1.1", "ip -6 route get 2001:db8:4::1",
+        "ip maddr show dev lan", "ip link show lan",
         "ip -d link show tag", "ip addr show up", "ip addr show to 10.0.0.0/8",
         "ip link show type vlan", "ip addr show scope host",
         "ip -d addr show dev lo", "ip route get 10.255.0.1",
@@ -139,6 +182,7 @@ def setup(host):
     for name in "dum", "tag":
         host.devs[name] = host.site.name[0] + "r1-" + name
     host.ip(*devs(host, SETUP).splitlines())
+    host.run("ip", "-6", "-batch", "-", stdin=SETUP6)
     host.write("/etc/dnsmasq.conf", "no-daemon\nno-resolv\nport=5300\n")
     host.popen("dnsmasq", "-C", "/etc/dnsmasq.conf", "-u", "root")
     host.listens(5300)
