@@ -31,7 +31,7 @@ addr add fd09::1/64 dev wan nodad
 addr add 10.255.0.1/32 dev lo
 addr add 10.254.0.1/24 dev lo
 addr add fd0f::1/128 dev lo nodad
-addr add fd0e::1/64 dev lo nodad
+addr add fd0e::1/128 dev lo nodad
 link set dev lan up
 link set dev wan up
 route add default via 10.9.0.2 dev wan

@@ -24,6 +24,7 @@ In both a host has mounts, a hostname and process numbers of its own: copies of
 /etc and /var, an empty /run and /tmp. All of it dies with this process.
 """
 import contextlib
+import errno
 import os
 import resource
 import shlex
@@ -133,7 +134,11 @@ class Host:
         mount("none", "/", None, MS_REC | MS_PRIVATE)
         mount("proc", "/proc", "proc")
         # writable once more inside: daemons set sysctls
-        mount("sys", "/sys", "sysfs")
+        try:
+            mount("sys", "/sys", "sysfs")
+        except OSError as err:
+            if err.errno != errno.EBUSY:    # the machine's is there
+                raise
         mount("tmp", SCRATCH, "tmpfs", 0, "mode=755")
         for top in ("etc", "var"):
             for sub in ("up", "work"):

@@ -6,6 +6,7 @@
 Guards include/net/vrctx_tunnel.h, the look-ups of tunnels by address, those of
 the sockets of tunnels over UDP, and the routes of what is encapsulated.
 """
+import contextlib
 import errno as E
 import fcntl
 import socket
@@ -84,15 +85,18 @@ def received(dev):
     return stats[0] + stats[4]
 
 
-def remove(kind):
-    for num in ALL:
-        with LAB.hosts[num]:
-            LAB.hosts[num].rt.link_del("t")
-            LAB.hosts[num].rt.index.pop("t", None)
-        if f"t{num}" in RT.index:
-            RT.link_del(f"t{num}")
+@contextlib.contextmanager
+def cleaned():
+    """What a test made goes, also when it fails."""
+    try:
+        yield
+    finally:
+        for num in ALL:
+            with contextlib.suppress(OSError), LAB.hosts[num]:
+                LAB.hosts[num].rt.link_del("t")
+            with contextlib.suppress(OSError):
+                RT.link_del(f"t{num}")
             VIEW[num].index.pop(f"t{num}", None)
-    check(kind in KINDS, kind)
 
 
 def answer(one, far, addr, text):
@@ -107,13 +111,13 @@ def answer(one, far, addr, text):
 class Ends:
     """A socket inside of every tunnel, on the same address and port."""
 
-    def __init__(self, kind, contexts=None):
+    def __init__(self, kind, contexts=ALL, addr=None):
+        """contexts: where the near ends are; addr: not on that of the tunnel"""
         af, near, far, _ = inner(kind)
         self.addr = near, 7000
         self.near, self.far = {}, {}
-        for num in ALL:
-            ctx = (contexts or {}).get(num, num)
-            self.near[num] = sock(UDP, ctx, (near, 7000), af=af)
+        for num, ctx in zip(ALL, contexts):
+            self.near[num] = sock(UDP, ctx, (addr or near, 7000), af=af)
             with LAB.hosts[num]:
                 self.far[num] = sock(UDP, bind=(far, 7000), af=af)
 
@@ -122,7 +126,10 @@ class Ends:
         for other in ALL:
             eq(readable(self.near[other]), None, f"{other} heard of {num}")
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         for one in [*self.near.values(), *self.far.values()]:
             one.close()
 
@@ -137,53 +144,52 @@ def below(num):
 @params(*[(kind,) for kind in KINDS])
 def test_same_ends(kind):
     """tunnels with the same ends in three contexts:"""
-    for num in ALL:
-        near_end(num, kind)
-        far_end(num, kind)
-    ends = Ends(kind)
-    for num in ALL:
-        ends.talk(num)
-    # without one of its own, no other takes its packets
-    VIEW[2].link_del("t2")
-    RT.index.pop("t2")
-    before = [received("t0"), received("t1")]
-    ends.far[2].sendto(b"anybody there?", ends.addr)
-    below(2)
-    eq([received("t0"), received("t1")], before, "packets of 0 and 1")
-    for num in (0, 1):
-        ends.talk(num)
-    ends.close()
-    remove(kind)
+    with cleaned():
+        for num in ALL:
+            near_end(num, kind)
+            far_end(num, kind)
+        with Ends(kind) as ends:
+            for num in ALL:
+                ends.talk(num)
+            # without one of its own, no other takes its packets
+            VIEW[2].link_del("t2")
+            RT.index.pop("t2")
+            before = [received("t0"), received("t1")]
+            ends.far[2].sendto(b"anybody there?", ends.addr)
+            below(2)
+            eq([received("t0"), received("t1")], before, "packets of 0 and 1")
+            for num in (0, 1):
+                ends.talk(num)
 
 
 @params(*[(kind,) for kind in KINDS])
 def test_twice(kind):
     """the same ends once more in the same context are refused:"""
-    near_end(1, kind)
-    refused((E.EEXIST, E.EBUSY), "twice", VIEW[1].link_add, "t9", kind,
-            KINDS[kind](RIP, HIP))
-    refused(E.ENODEV, "not there", RT.ifindex, "t9")
-    near_end(2, kind)
-    for num in (1, 2):
-        RT.link_del(f"t{num}")
-        VIEW[num].index.pop(f"t{num}", None)
+    with cleaned():
+        near_end(1, kind)
+        refused((E.EEXIST, E.EBUSY), "twice", VIEW[1].link_add, "t9", kind,
+                KINDS[kind](RIP, HIP))
+        refused(E.ENODEV, "not there", RT.ifindex, "t9")
+        near_end(2, kind)
 
 
 @params(*[(kind,) for kind in KINDS])
 def test_two_contexts(kind):
     """made in 0, its device moved to 1: carried by 0:"""
-    for num in ALL:
-        far_end(num, kind)
-    RT.link_add("t0", kind, KINDS[kind](RIP, HIP))
-    VR.move("t0", 1)
-    dress(RT, "t0", kind, inner(kind)[1])
-    ends = Ends(kind, {0: 1, 1: 2, 2: 0})
-    ends.talk(0)
-    ends.far[1].sendto(b"not by this way", ends.addr)
-    below(1)
-    eq([readable(ends.near[num]) for num in ALL], [None] * 3, "heard from 1")
-    ends.close()
-    remove(kind)
+    af, near, _, _ = inner(kind)
+    with cleaned():
+        for num in ALL:
+            far_end(num, kind)
+        RT.link_add("t0", kind, KINDS[kind](RIP, HIP))
+        VR.move("t0", 1)
+        dress(RT, "t0", kind, near)
+        with Ends(kind, (1, 2, 0),
+                  "::" if af == socket.AF_INET6 else "0.0.0.0") as ends:
+            ends.talk(0)
+            ends.far[1].sendto(b"not by this way", ends.addr)
+            below(1)
+            eq([readable(ends.near[num]) for num in ALL], [None] * 3,
+               "heard from 1")
 
 
 def test_number():
@@ -216,17 +222,16 @@ def test_number():
 
 def test_sockets():
     """wireguard: its sockets are in the context of who made it"""
-    VIEW[1].link_add("t1", "wireguard")
-    RT.index.pop("t1", None)
-    VR.move("t1", 0)
-    with inside(2):         # whoever sets it up: it is in 0, so 2 may not
+    before = LAB.sockets(1)
+    with cleaned():
+        VIEW[1].link_add("t1", "wireguard")
+        VR.move("t1", 0)
+        # whoever sets it up: it is in 0, so a process in 2 may not
         refused(E.ENODEV, "up", VIEW[2].link_set, "t1", True)
-    RT.link_set("t1", up=True)
-    eq(LAB.sockets(1), 2, "sockets of 1")
-    RT.link_set("t1", up=False)
-    LAB.quiet(1)
-    RT.link_del("t1")
-    VIEW[1].index.pop("t1")
+        RT.link_set("t1", up=True)
+        eq(LAB.sockets(1) - before, 2, "sockets of 1")
+        RT.link_set("t1", up=False)
+        LAB.quiet(1, before)
 
 
 def test_refused():
@@ -242,15 +247,16 @@ def test_refused():
     refused(E.EOPNOTSUPP, "bareudp", VIEW[1].link_add, "t1", "bareudp",
             attr(1, b"\x12\xb5") + attr(2, b"\x88\x47"))
     kind = pick("ipip", "ip6tnl")
-    near_end(1, kind)
-    msg = struct.pack("=BxHiII", 0, 0, RT.ifindex("t1"), 0, 0)
-    refused((E.EINVAL, E.EPERM), "to a namespace", RT.request, RTM_SETLINK,
-            NLM_F_ACK, msg + u32(IFLA_NET_NS_FD, LAB.hosts[1].fd))
-    with inside(1), socket.socket(AF, UDP) as one:
-        refused(E.EOPNOTSUPP, "SIOCADDTUNNEL", fcntl.ioctl, one,
-                SIOCADDTUNNEL, struct.pack("=16s24x", b"t1"))
-    eq(VR.get(id=1)["devices"], 2, "devices of 1")
-    RT.link_del("t1")
+    with cleaned():
+        near_end(1, kind)
+        msg = struct.pack("=BxHiII", 0, 0, RT.ifindex("t1"), 0, 0)
+        refused((E.EINVAL, E.EPERM), "to a namespace", RT.request,
+                RTM_SETLINK, NLM_F_ACK,
+                msg + u32(IFLA_NET_NS_FD, LAB.hosts[1].fd))
+        with inside(1), socket.socket(AF, UDP) as one:
+            refused(E.EOPNOTSUPP, "SIOCADDTUNNEL", fcntl.ioctl, one,
+                    SIOCADDTUNNEL, struct.pack("=16s24x", b"t1"))
+        eq(VR.get(id=1)["devices"], 2, "devices of 1")
 
 
 run(globals())
