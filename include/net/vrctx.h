@@ -556,7 +556,7 @@ static inline struct fib_table *vrctx_fib_table_new(struct net *net, u32 id)
 }
 
 static inline struct fib_table *vrctx_fib_table_next(struct net *net,
-						      u32 *tb_id)
+						     u32 *tb_id)
 {
 	return NULL;
 }
@@ -573,7 +573,7 @@ static inline u32 vrctx_table_number(const struct net *net, u32 tb_id)
 }
 
 static inline struct fib_table *vrctx_fib_table_next_of(struct net *net,
-							 u32 ctx, u32 *number)
+							u32 ctx, u32 *number)
 {
 	return NULL;
 }
@@ -612,7 +612,7 @@ static inline struct fib6_table *vrctx_fib6_rcu(const struct net *net, int dom)
 }
 
 static inline struct fib6_table *vrctx_fib6_table_new(struct net *net,
-						       u32 tb_id)
+						      u32 tb_id)
 {
 	return NULL;
 }

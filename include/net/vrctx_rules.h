@@ -104,7 +104,7 @@ struct fib_rules_ops *fib_rules_vrctx_new(const struct fib_rules_ops *tmpl,
 					  struct net *net, u32 ctx);
 void fib_rules_vrctx_free(struct fib_rules_ops *ops);
 /* Their templates are needed for ever */
-#define VRCTX_RULES_INITCONST
+#define VRCTX_RULES_OPS		static const struct fib_rules_ops
 struct fib_rules_ops *fib4_rules_vrctx_new(struct net *net, u32 ctx);
 struct fib_rules_ops *fib6_rules_vrctx_new(struct net *net, u32 ctx);
 
@@ -112,7 +112,7 @@ struct fib_rules_ops *fib6_rules_vrctx_new(struct net *net, u32 ctx);
 
 #define vrctx_skb_has_rules(net, skb, family)		false
 #define vrctx_no_fldissect(net, skb, fam, all)		false
-#define VRCTX_RULES_INITCONST				__net_initconst
+#define VRCTX_RULES_OPS	static const struct fib_rules_ops __net_initconst
 #define fib_rules_vrctx(ops)				0U
 #define vrctx_rule_fldissect(rule, family, by)		do { } while (0)
 #define vrctx_rules_engage(net, ctx, family)		do { } while (0)

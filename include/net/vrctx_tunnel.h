@@ -28,13 +28,13 @@
 /* Between two contexts a packet loses what it loses between two namespaces */
 #define vrctx_under_xnet(dev, xnet)					\
 	((xnet) || (dev)->vrctx != (dev)->vrctx_under)
-/* The packet @skb is about to travel in @vrctx */
-#define vrctx_scrub(skb, vrctx, xnet)					\
+/* The packet @skb is about to travel in @ctx */
+#define vrctx_scrub(skb, ctx, xnet)					\
 do {									\
-	skb_scrub_packet(skb, (xnet) || (skb)->vrctx != (vrctx));	\
-	(skb)->vrctx = (vrctx);						\
+	skb_scrub_packet(skb, (xnet) || (skb)->vrctx != (ctx));		\
+	(skb)->vrctx = (ctx);						\
 } while (0)
-#define vrctx_tag(skb, vrctx)		((void)((skb)->vrctx = (vrctx)))
+#define vrctx_tag(skb, ctx)		((void)((skb)->vrctx = (ctx)))
 /* Does an error about @skb, of a tunnel, concern somebody elsewhere? */
 #define vrctx_crosses(dev, skb)		((dev)->vrctx != (skb)->vrctx)
 /* The lower device a tunnel names, if it is in the context below */

@@ -51,7 +51,8 @@ int run_batch(const Env &env, const std::string &path, bool go_on,
     }
     // getline() reads a directory as an empty file, but notices.
     if (in.bad() && status == exit_ok)
-        return env.fail({errno ? errno : EIO, fmt::format("read {}", path), {}});
+        return env.fail(
+            {errno ? errno : EIO, fmt::format("read {}", path), {}});
     return status;
 }
 

@@ -185,9 +185,9 @@ int dispatch(const Env &env, Line line, From from, bool json = false) {
         if (std::size_t words = match(*command, line)) {
             if (command->launches && from == From::batch)
                 return env.usage(command, "a program ends the batch");
-            return run_command(env, *command, line.subspan(words),
-                               json && (from == From::shell ||
-                                        has_json(*command)));
+            return run_command(
+                env, *command, line.subspan(words),
+                json && (from == From::shell || has_json(*command)));
         }
 
     if (!is_group(line[0]))
