@@ -99,6 +99,7 @@ struct vrctx {
  * @rules4: IPv4 rules, NULL before the first request for a change
  * @rules6: IPv6 rules, the same
  * @tables: further tables, by the number that the context has given them
+ * @all: the same as a list, for who frees them
  * @fldissect4: IPv4 rules that look at protocols or ports
  * @fldissect6: the same for IPv6
  */
@@ -108,6 +109,7 @@ struct vrctx_pol {
 	struct fib_rules_ops __rcu	*rules4;
 	struct fib_rules_ops __rcu	*rules6;
 	struct xarray			tables;
+	struct vrctx_table		*all;
 	unsigned int			fldissect4;
 	unsigned int			fldissect6;
 };
@@ -117,6 +119,7 @@ struct vrctx_pol {
  * @id: number by which the stack knows it
  * @number: number that the context has given it
  * @ctx: its context
+ * @next: among the tables of the context
  * @fib4: the IPv4 routes, NULL before the first
  * @fib6: the IPv6 routes, the same
  */
@@ -124,6 +127,7 @@ struct vrctx_table {
 	u32				id;
 	u32				number;
 	struct vrctx			*ctx;
+	struct vrctx_table		*next;
 	struct fib_table __rcu		*fib4;
 	struct fib6_table __rcu		*fib6;
 };

@@ -13,6 +13,7 @@
 #include <net/addrconf.h>
 #include <net/gso.h>
 #include <net/icmp.h>
+#include <net/inet_sock.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
@@ -67,6 +68,7 @@ static bool vrctx_leak_own4(struct net *net, __be32 addr, u32 ctx)
 	return type == RTN_LOCAL || type == RTN_BROADCAST;
 }
 
+/* @sk may be a request, which has no owner of its own */
 static int vrctx_leak_output4(struct net *net, struct sock *sk,
 			      struct sk_buff *skb, struct vrctx_leak *leak)
 {
@@ -78,7 +80,7 @@ static int vrctx_leak_output4(struct net *net, struct sock *sk,
 		.flowi4_mark	= skb->mark,
 		.flowi4_proto	= iph->protocol,
 		.flowi4_flags	= FLOWI_FLAG_ANYSRC,
-		.flowi4_uid	= sock_net_uid(net, sk),
+		.flowi4_uid	= sock_net_uid(net, sk_to_full_sk(sk)),
 	};
 	struct rtable *rt;
 	unsigned int mtu;
@@ -183,7 +185,7 @@ static int vrctx_leak_output6(struct net *net, struct sock *sk,
 		.flowlabel	= ip6_flowinfo(hdr),
 		.flowi6_mark	= skb->mark,
 		.flowi6_proto	= hdr->nexthdr,
-		.flowi6_uid	= sock_net_uid(net, sk),
+		.flowi6_uid	= sock_net_uid(net, sk_to_full_sk(sk)),
 	};
 	struct dst_entry *dst;
 	unsigned int mtu;

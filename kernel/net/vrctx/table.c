@@ -152,6 +152,8 @@ struct vrctx_table *vrctx_table_make(struct vrctx *ctx, u32 number)
 		kfree(table);
 		return ERR_PTR(err);
 	}
+	table->next = pol->all;
+	pol->all = table;
 	xa_store(&pol->tables, number, table, GFP_KERNEL_ACCOUNT);
 
 	return table;
@@ -275,35 +277,37 @@ void vrctx_pol_del(struct vrctx *ctx)
 		vrctx_fib6_kill(ctx->net, rtnl_dereference(table->fib6));
 }
 
-/* Nothing carries the number of the context any more: so are the tables'. RTNL */
+/* Nothing carries the number of the context any more, so nobody looks for its
+ * tables. RTNL.
+ */
 void vrctx_pol_release(struct vrctx *ctx)
 {
 	struct vrctx_pol *pol = rtnl_dereference(ctx->pol);
 	struct vrctx_table *table;
-	unsigned long index;
 
 	if (!pol)
 		return;
 
-	xa_for_each(&pol->tables, index, table)
+	for (table = pol->all; table; table = table->next)
 		xa_erase(&ctx->net->vrctx.tables,
 			 table->id - VRCTX_SUBTABLE_BASE);
+	/* Not in an RCU callback: the lock is one of processes */
+	xa_destroy(&pol->tables);
 }
 
 /* Nobody finds the context any more */
 void vrctx_pol_free(struct vrctx *ctx)
 {
 	struct vrctx_pol *pol = rcu_dereference_raw(ctx->pol);
-	struct vrctx_table *table;
-	unsigned long index;
+	struct vrctx_table *table, *next;
 
 	if (!pol)
 		return;
 
-	xa_for_each(&pol->tables, index, table) {
+	for (table = pol->all; table; table = next) {
+		next = table->next;
 		vrctx_fib6_put(rcu_dereference_raw(table->fib6));
 		kfree(table);
 	}
-	xa_destroy(&pol->tables);
 	kfree(pol);
 }
