@@ -9,7 +9,6 @@
 namespace vrctl::cmd {
 namespace {
 
-
 vr::Result<int> run_add(const Env &env, const Args &args) {
     static const char *const allowed[] = {"own",   "ctx",    "lead",   "epoch",
                                           "slice", "grants", "timeout"};
