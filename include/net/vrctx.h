@@ -73,8 +73,9 @@ struct inet_peer_base;
 
 #ifdef CONFIG_NET_VRCTX
 
-/* On since the first context, and since the first VRCTX_ANY socket. Never off
- * again: packets that carry a number may be older than any grace period.
+/* On since the first context, and since the first VRCTX_ANY socket (which turns
+ * on both). Never off again: packets that carry a number may be older than any
+ * grace period.
  */
 DECLARE_STATIC_KEY_FALSE(vrctx_used);
 DECLARE_STATIC_KEY_FALSE(vrctx_any_used);
@@ -89,10 +90,17 @@ static inline int vrctx_l3dom(u32 ctx)
 	return VRCTX_L3DOM(ctx);
 }
 
-/* Context of an L3 domain; 0 for "no VRF" and for a VRF of context 0 */
+/* Context of an L3 domain; 0 for "no VRF" and for a VRF of context 0. The first
+ * is for who has asked vrctx_active().
+ */
+static inline u32 __l3dom_vrctx(int dom)
+{
+	return -(u32)min(dom, 0);
+}
+
 static inline u32 l3dom_vrctx(int dom)
 {
-	return vrctx_active() ? -(u32)min(dom, 0) : 0;
+	return vrctx_active() ? __l3dom_vrctx(dom) : 0;
 }
 
 /* The VRF ifindex in an L3 domain, 0 if it is a context */
@@ -101,16 +109,17 @@ static inline int l3dom_ifindex(int dom)
 	return max(dom, 0);
 }
 
-static inline bool l3dom_is_vrctx(int dom)
-{
-	return vrctx_active() && dom < 0;
-}
+/* A macro, so that @dom is not loaded unless it is looked at */
+#define l3dom_is_vrctx(dom)	(vrctx_active() && (dom) < 0)
 
 /* The carriers. Macros, because the structures are not complete here. */
 #define skb_vrctx(skb)		(vrctx_active() ? (skb)->vrctx : 0U)
-#define __skb_vrctx(skb)	((skb)->vrctx)	/* to hand on, not to test */
+/* To hand on, not to test: that costs less than to ask before */
+#define __skb_vrctx(skb)	((skb)->vrctx)
+#define skb_l3dom(skb)		vrctx_l3dom(__skb_vrctx(skb))
 #define skb_set_vrctx(skb, ctx)	((void)((skb)->vrctx = (ctx)))
-#define skb_l3dom(skb)		vrctx_l3dom(skb_vrctx(skb))
+/* Of a packet, where @sdif is that of a VRF or 0: for who may not need it */
+#define vrctx_sdif(skb, sdif)	((sdif) ? : skb_l3dom(skb))
 #define sk_vrctx_get(sk)	((sk)->sk_vrctx)
 #define sk_l3dom(sk)		vrctx_l3dom((sk)->sk_vrctx)
 #define dev_vrctx(dev)		((dev)->vrctx)
@@ -220,6 +229,8 @@ enum vrctx_drop_reason {
  * @fwd: IP packets forwarded
  * @no_route: received IP packets without a route
  * @wrong_ctx: packets dropped at a context boundary
+ * @demux: the context has sockets, or had some, that packets may be for; the
+ *	same on all CPUs
  */
 struct vrctx_stats {
 	u64	rx;
@@ -227,19 +238,16 @@ struct vrctx_stats {
 	u64	fwd;
 	u64	no_route;
 	u64	wrong_ctx;
+	bool	demux;
 };
 
-/* What the data path needs to know of a context */
-struct vrctx_slot {
-	struct vrctx __rcu	*ctx;
-	struct fib_table __rcu	*fib4;
-};
-
-/* Flat array for small numbers, so that the data path needs two loads */
+/* Flat arrays for small numbers, so that the data path needs two loads: the FIB
+ * table of each, and behind these (see ctx.h) the contexts.
+ */
 struct vrctx_map {
 	u32			size;
 	struct rcu_head		rcu;
-	struct vrctx_slot	slot[];
+	struct fib_table __rcu	*fib4[];
 };
 
 /* ---- FIB (fib.c); callers hold RTNL unless said otherwise ---- */
@@ -476,15 +484,29 @@ void vrctx_flush_backlogs(void);
 
 /* A received packet takes the context of its device. There is but one loopback
  * device: only the sender knows.
+ *
+ * The key of generic XDP is on, too, since the first context, so that who needs
+ * neither pays for one of them. True if the device may have such a program.
  */
-#define vrctx_rx(skb, dev)						\
-do {									\
-	if (vrctx_active() && (skb)->vrctx != (dev)->vrctx &&		\
-	    !((dev)->flags & IFF_LOOPBACK)) {				\
-		(skb)->vrctx = (dev)->vrctx;				\
-		this_cpu_inc((dev)->vrctx_stats->rx);			\
+#define vrctx_rx(skb)							\
+({									\
+	const struct net_device *__dev = (skb)->dev;			\
+									\
+	if ((skb)->vrctx != __dev->vrctx &&				\
+	    !(__dev->flags & IFF_LOOPBACK)) {				\
+		(skb)->vrctx = __dev->vrctx;				\
+		this_cpu_inc(__dev->vrctx_stats->rx);			\
 	}								\
-} while (0)
+	unlikely(rcu_access_pointer(__dev->xdp_prog));			\
+})
+/* Turns that key on, for good; net/core/dev.c */
+void vrctx_rx_on(void);
+
+/* Look for a socket before the route? A context that never had one is a router,
+ * for which that is in vain.
+ */
+#define vrctx_demux(dev)						\
+	(!vrctx_active() || this_cpu_read((dev)->vrctx_stats->demux))
 
 /* Output of an IP packet: counts it if @dev is in its context. If this says
  * true, __vrctx_tx_ok() has to look at it.
@@ -511,13 +533,15 @@ do {									\
 #define vrctx_active()			false
 static inline int vrctx_l3dom(u32 ctx) { return 0; }
 static inline u32 l3dom_vrctx(int dom) { return 0; }
+#define __l3dom_vrctx(dom)		l3dom_vrctx(dom)
 #define l3dom_ifindex(dom)		(dom)
-static inline bool l3dom_is_vrctx(int dom) { return false; }
+#define l3dom_is_vrctx(dom)		((void)(dom), false)
 
 #define skb_vrctx(skb)			((void)(skb), 0U)
 #define __skb_vrctx(skb)		skb_vrctx(skb)
 #define skb_set_vrctx(skb, ctx)		((void)(skb), (void)(ctx))
 #define skb_l3dom(skb)			((void)(skb), 0)
+#define vrctx_sdif(skb, sdif)		(sdif)
 #define sk_vrctx_get(sk)		((void)(sk), 0U)
 #define sk_l3dom(sk)			((void)(sk), 0)
 #define dev_vrctx(dev)			((void)(dev), 0U)
@@ -536,7 +560,8 @@ static inline u32 vrctx_table_hash(u32 tb_id) { return 0; }
 static inline u32 vrctx_table_ctx(u32 tb_id) { return 0; }
 static inline bool vrctx_table_maybe(u32 tb_id) { return false; }
 
-#define vrctx_rx(skb, dev)		do { } while (0)
+#define vrctx_rx(skb)			true
+#define vrctx_demux(dev)		((void)(dev), true)
 #define vrctx_tx_check(skb, dev, forwarded)	false
 
 static inline bool __vrctx_tx_ok(struct sk_buff *skb,

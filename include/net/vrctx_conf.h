@@ -22,10 +22,13 @@ int __vrctx_conf_mode(struct ctl_table_header *head,
 		      const struct ctl_table *table, int mode);
 /* What the process may do with an entry of @mode */
 #define vrctx_conf_mode(head, table, mode)				\
-	(likely(!vrctx_view()) ? (mode) :				\
+	(likely(!vrctx_view_of(container_of((head)->set, struct net,	\
+					    sysctls))) ? (mode) :	\
 	 __vrctx_conf_mode(head, table, mode))
 
 void vrctx_conf_in_dev(struct in_device *in_dev);
+/* Has context @ctx values of its own? RTNL or RCU. */
+bool vrctx_conf_has(const struct net *net, u32 ctx);
 bool __vrctx_conf_own(const struct net_device *dev);
 /* Does the device's context have values of its own? RTNL or RCU. */
 #define vrctx_conf_own(dev)						\
@@ -41,7 +44,7 @@ int __vrctx_conf6(const struct ctl_table *ctl, int write, void *buffer,
 static int fn(const struct ctl_table *ctl, int write, void *buffer,	\
 	      size_t *lenp, loff_t *ppos)				\
 {									\
-	return vrctx_view() ?						\
+	return vrctx_view_of((struct net *)ctl->extra2) ?		\
 	       __vrctx_conf##family(ctl, write, buffer, lenp, ppos,	\
 				    fn##_vrctx) :			\
 	       fn##_vrctx(ctl, write, buffer, lenp, ppos);		\

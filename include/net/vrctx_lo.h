@@ -73,12 +73,11 @@ int vrctx_lo6_check(const struct inet6_dev *lo, const struct in6_addr *addr,
 int __vrctx_lo4_ifr(unsigned int cmd, bool alias, __be32 addr,
 		    struct in_device **in_dev);
 #define vrctx_lo4_ifr(cmd, alias, addr, in_dev)				\
-	(likely(!vrctx_view()) ? 0 :					\
-	 __vrctx_lo4_ifr(cmd, alias, addr, in_dev))
+	(vrctx_active() ? __vrctx_lo4_ifr(cmd, alias, addr, in_dev) : 0)
 int __vrctx_lo6_ifr(struct net *net, int ifindex, const struct in6_addr *addr,
 		    struct inet6_dev **lo, bool create);
 #define vrctx_lo6_ifr(net, ifindex, addr, lo, create)			\
-	(likely(!vrctx_view()) ? 0 :					\
+	(likely(!vrctx_view_of(net)) ? 0 :				\
 	 __vrctx_lo6_ifr(net, ifindex, addr, lo, create))
 
 /* Of the loopback device's own, 127.0.0.0/8 and ::1 are in all contexts */

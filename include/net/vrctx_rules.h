@@ -110,6 +110,7 @@ struct fib_rules_ops *fib6_rules_vrctx_new(struct net *net, u32 ctx);
 
 #else /* !CONFIG_NET_VRCTX */
 
+#define vrctx_part_hides(part, type)			((void)(type), false)
 #define vrctx_skb_has_rules(net, skb, family)		false
 #define vrctx_no_fldissect(net, skb, fam, all)		false
 #define VRCTX_RULES_OPS	static const struct fib_rules_ops __net_initconst

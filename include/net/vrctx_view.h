@@ -5,6 +5,8 @@
  *
  * A netlink socket sees with the eyes of the context it was made in, an ioctl
  * and an open() with those of the calling process. Context 0 sees everything.
+ * Who has gone to another namespace sees nothing any more of one with contexts,
+ * whatever number it had here or has there.
  */
 #ifndef _NET_VRCTX_VIEW_H
 #define _NET_VRCTX_VIEW_H
@@ -29,17 +31,27 @@
 #define vrctx_dev_seen(dev, ctx)					\
 	(vrctx_seen((dev)->vrctx, ctx) || (dev)->flags & IFF_LOOPBACK)
 #define vrctx_nl_sees(skb, dev)		vrctx_dev_seen(dev, vrctx_nl_inside(skb))
+/* Of lo's neighbours each context would see the addresses of all others */
+#define vrctx_nl_sees_neigh(skb, n)					\
+	vrctx_seen((n)->dev->vrctx, vrctx_nl_inside(skb))
 /* A proxy entry for all devices is context 0's */
 #define vrctx_pneigh_seen(n, ctx)					\
 	(!(ctx) || ((n)->dev && vrctx_dev_seen((n)->dev, ctx)))
 #define vrctx_nl_sees_pneigh(skb, n)					\
 	vrctx_pneigh_seen(n, vrctx_nl_inside(skb))
-/* The same for the calling process */
+/* The same for the calling process, in its namespace */
 #define vrctx_view()	(vrctx_active() ? task_vrctx(current) : 0U)
-#define vrctx_view_sees(dev)	vrctx_dev_seen(dev, vrctx_view())
+/* What no table, device or socket has: who is that sees none of them */
+#define VRCTX_NOBODY	((u32)INT_MAX)
+u32 __vrctx_view_of(const struct net *net);
+/* The same for @net, which the process may be no longer in, or never was */
+#define vrctx_view_of(net)	(vrctx_active() ? __vrctx_view_of(net) : 0U)
+#define vrctx_view_sees(dev)						\
+	vrctx_dev_seen(dev, vrctx_view_of(dev_net(dev)))
 /* An ioctl means the network of the process: is it that of the socket, too? */
 #define vrctx_view_is(sk)						\
-	(!(sk)->sk_vrctx || (sk)->sk_vrctx == vrctx_view())
+	(!(sk)->sk_vrctx ||						\
+	 (sk)->sk_vrctx == vrctx_view_of(sock_net(sk)))
 
 /* The message @skb is about @dev: those who see it may hear of it */
 #define vrctx_nl_about(skb, dev)					\
@@ -83,8 +95,8 @@ int __vrctx_dev_born(struct net_device *dev, u32 id,
 
 /* A process has made @dev, not by rtnetlink: the same */
 #define vrctx_view_born(dev)						\
-	(likely(!vrctx_view()) ? 0 :					\
-	 __vrctx_dev_born(dev, vrctx_view(), NULL))
+	(likely(!vrctx_view_of(dev_net(dev))) ? 0 :			\
+	 __vrctx_dev_born(dev, vrctx_view_of(dev_net(dev)), NULL))
 
 /* In a context, tables main and local are names for its first table; others are
  * its own, too, and are made when a route is to be added. The number that the
@@ -163,37 +175,50 @@ do {									\
 
 /* ---- ioctls, /proc/net, sock_diag, packet sockets (view.c) ---- */
 
-#define vrctx_view_owns(dev)	vrctx_seen((dev)->vrctx, vrctx_view())
+#define vrctx_view_owns(dev)						\
+	vrctx_seen((dev)->vrctx, vrctx_view_of(dev_net(dev)))
 struct rtable *vrctx_view_route(struct net *net, __be32 addr);
 int __vrctx_view_ifr(struct net *net, unsigned int cmd, const char *name);
 /* May the process do this to the device it names? 0, -ENODEV or -EPERM */
 #define vrctx_view_ifr(net, cmd, name)					\
-	(likely(!vrctx_view()) ? 0 : __vrctx_view_ifr(net, cmd, name))
+	(likely(!vrctx_view_of(net)) ? 0 :				\
+	 __vrctx_view_ifr(net, cmd, name))
 
 int __vrctx_view_change(struct net *net, int ifindex);
 /* May it change the device with the number? 0, -ENODEV or -EPERM */
 #define vrctx_view_change(net, ifindex)					\
-	(likely(!vrctx_view()) ? 0 : __vrctx_view_change(net, ifindex))
+	(likely(!vrctx_view_of(net)) ? 0 : __vrctx_view_change(net, ifindex))
 bool __vrctx_view_index(struct net *net, int ifindex);
 /* Does the process see the device with the number? */
 #define vrctx_view_index(net, ifindex)					\
-	(likely(!vrctx_view()) || __vrctx_view_index(net, ifindex))
+	(likely(!vrctx_view_of(net)) || __vrctx_view_index(net, ifindex))
 
 /* The table that an ioctl means; it may be the first route in it */
 #define vrctx_view_table(cfg)						\
 do {									\
-	if (vrctx_view())						\
-		(cfg)->fc_table = vrctx_table_id(vrctx_view());		\
+	u32 __view = vrctx_view_of((cfg)->fc_nlinfo.nl_net);		\
+									\
+	if (__view)							\
+		(cfg)->fc_table = vrctx_table_id(__view);		\
 } while (0)
 #define vrctx_view_prepare(net, table)					\
-	(vrctx_view() ? vrctx_table_prepare(net, table, NULL) : 0)
+	(vrctx_view_of(net) ? vrctx_table_prepare(net, table, NULL) : 0)
 
-bool __vrctx_view_proc(const char *name);
-/* Does this file of /proc/net keep to the context of who opens it? */
-#define vrctx_view_proc(name)						\
-	(likely(!vrctx_view()) || __vrctx_view_proc(name))
-#define vrctx_seq_set(priv)						\
-	((void)(((struct seq_net_private *)(priv))->vrctx = vrctx_view()))
+bool __vrctx_view_proc(const char *dir, const char *name);
+/* Does this file of @net's /proc/net, or of the directory @dir there, keep to
+ * the context of who opens it? @net is looked at only if there are contexts.
+ */
+#define vrctx_view_proc(net, dir, name)					\
+	(likely(!vrctx_view_of(net)) || __vrctx_view_proc(dir, name))
+bool __vrctx_view_bpf(unsigned int prog_type);
+/* Does a BPF program of this type serve who runs or attaches it, and not
+ * devices or the namespace?
+ */
+#define vrctx_view_bpf(prog_type)					\
+	(likely(!vrctx_view()) || __vrctx_view_bpf(prog_type))
+#define vrctx_seq_set(priv, net)					\
+	((void)(((struct seq_net_private *)(priv))->vrctx =		\
+		vrctx_view_of(net)))
 /* For whom is it written? */
 #define seq_vrctx(seq)							\
 	(vrctx_active() ?						\
@@ -209,6 +234,11 @@ int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
 #define vrctx_genl_check(skb, nlh, family, extack)			\
 	(likely(!vrctx_nl_inside(skb)) ? 0 :				\
 	 __vrctx_genl_check(nlh, family, extack))
+
+int __vrctx_nfnl_check(u16 type, struct netlink_ext_ack *extack);
+/* Do such requests to nfnetlink keep to the context? */
+#define vrctx_nfnl_check(skb, type, extack)				\
+	(likely(!vrctx_nl_inside(skb)) ? 0 : __vrctx_nfnl_check(type, extack))
 
 bool __vrctx_diag_ok(const struct nlmsghdr *nlh);
 /* Do sockets of this kind know contexts? */
@@ -230,11 +260,14 @@ int __vrctx_diag_l3dom(const struct sk_buff *skb);
 #define vrctx_nl_about_sk(skb, sk)					\
 	skb_set_vrctx(skb, (sk)->sk_vrctx & VRCTX_ID_MAX)
 
-/* Does a packet socket get this one? In a context, what comes and goes there */
+/* Does context @ctx see this frame? What comes and goes there */
+#define vrctx_frame_seen(ctx, skb, dev)					\
+	(!vrctx_active() || !(ctx) ||					\
+	 ((dev)->flags & IFF_LOOPBACK ? (skb)->vrctx : (dev)->vrctx) == (ctx))
+/* Does a packet socket get it, or a group of them? */
 #define vrctx_packet_seen(sk, skb, dev)					\
-	(!vrctx_active() || !(sk)->sk_vrctx ||				\
-	 ((dev)->flags & IFF_LOOPBACK ? (skb)->vrctx : (dev)->vrctx) ==	\
-	 (sk)->sk_vrctx)
+	vrctx_frame_seen((sk)->sk_vrctx, skb, dev)
+#define vrctx_fanout_seen(f, skb, dev)	vrctx_frame_seen((f)->vrctx, skb, dev)
 #define vrctx_fanout_in(f, sk)	((f)->vrctx == (sk)->sk_vrctx)
 #define vrctx_fanout_set(f, sk)	((void)((f)->vrctx = (sk)->sk_vrctx))
 
@@ -243,6 +276,7 @@ int __vrctx_diag_l3dom(const struct sk_buff *skb);
 #define vrctx_nl_inside(skb)			((void)(skb), 0U)
 #define vrctx_nl_sees(skb, dev)			((void)(skb), true)
 #define vrctx_view()				0U
+#define vrctx_view_of(net)			((void)(net), 0U)
 #define vrctx_view_sees(dev)			((void)(dev), true)
 #define vrctx_nl_about(skb, dev)		((void)(skb), (void)(dev))
 #define vrctx_nl_about_addr(skb, dev, loopback)	((void)(skb), (void)(dev))
@@ -276,20 +310,25 @@ int __vrctx_diag_l3dom(const struct sk_buff *skb);
 #define vrctx_view_index(net, ifindex)		true
 #define vrctx_view_table(cfg)			do { } while (0)
 #define vrctx_view_prepare(net, table)		0
-#define vrctx_view_proc(name)			true
-#define vrctx_seq_set(priv)			do { } while (0)
+#define vrctx_view_proc(net, dir, name)		((void)(dir), (void)(name), true)
+#define vrctx_view_bpf(prog_type)		true
+#define vrctx_seq_set(priv, net)		do { } while (0)
 #define seq_vrctx(seq)				((void)(seq), 0U)
 #define seq_sees_dev(seq, dev)			((void)(dev), true)
 #define seq_sees_sk(seq, sk)			((void)(sk), true)
 #define seq_sees_fl(seq, fl)			((void)(fl), true)
 #define seq_sees_pneigh(seq, n)			((void)(n), true)
 #define vrctx_nl_sees_pneigh(skb, n)		((void)(n), true)
+#define vrctx_nl_sees_neigh(skb, n)		((void)(skb), (void)(n), true)
+#define vrctx_nfnl_check(skb, type, extack)	((void)(type), 0)
 #define vrctx_diag_ok(skb, nlh)			true
 #define vrctx_diag_l3dom(skb)			0
+#define vrctx_nl_put(skb, ctx)			0
 #define vrctx_diag_put(skb, sk)			0
 #define vrctx_dev_put(skb, dev)			0
 #define vrctx_nl_about_sk(skb, sk)		do { } while (0)
 #define vrctx_packet_seen(sk, skb, dev)		true
+#define vrctx_fanout_seen(f, skb, dev)		true
 #define vrctx_fanout_in(f, sk)			true
 #define vrctx_fanout_set(f, sk)			do { } while (0)
 

@@ -22,7 +22,7 @@ TRACE_EVENT(vr_dhost_host,
 	TP_STRUCT__entry(
 		__string(what, what)
 		__field(u64, net_cookie)
-		__array(__u8, addr, 4)
+		__array(__u8, addr, 16)
 		__field(u32, vrctx)
 		__field(u32, own)
 		__field(u32, lead)
@@ -32,14 +32,14 @@ TRACE_EVENT(vr_dhost_host,
 	TP_fast_assign(
 		__assign_str(what);
 		__entry->net_cookie = net->net_cookie;
-		memcpy(__entry->addr, &host->key.addr, 4);
+		memcpy(__entry->addr, &host->key.addr, 16);
 		__entry->vrctx = host->key.ctx;
 		__entry->own = host->own;
 		__entry->lead = host->lead;
 		__entry->epoch = host->epoch;
 	),
 
-	TP_printk("%s addr=%pI4 vrctx=%u own=%u lead=%u epoch=%llu net_cookie=%llu",
+	TP_printk("%s addr=%pI6c vrctx=%u own=%u lead=%u epoch=%llu net_cookie=%llu",
 		  __get_str(what), __entry->addr, __entry->vrctx,
 		  __entry->own, __entry->lead, __entry->epoch,
 		  __entry->net_cookie)
@@ -58,7 +58,7 @@ TRACE_EVENT(vr_dhost_packet,
 	TP_STRUCT__entry(
 		__field(const void *, skbaddr)
 		__field(u64, net_cookie)
-		__array(__u8, addr, 4)
+		__array(__u8, addr, 16)
 		__field(u32, vrctx)
 		__field(u32, own)
 		__field(u32, lead)
@@ -69,7 +69,7 @@ TRACE_EVENT(vr_dhost_packet,
 	TP_fast_assign(
 		__entry->skbaddr = skb;
 		__entry->net_cookie = net->net_cookie;
-		memcpy(__entry->addr, &host->key.addr, 4);
+		memcpy(__entry->addr, &host->key.addr, 16);
 		__entry->vrctx = host->key.ctx;
 		__entry->own = host->own;
 		__entry->lead = host->lead;
@@ -77,7 +77,7 @@ TRACE_EVENT(vr_dhost_packet,
 		__entry->member = member;
 	),
 
-	TP_printk("skbaddr=%p addr=%pI4 vrctx=%u own=%u lead=%u whose=%u member=%d net_cookie=%llu",
+	TP_printk("skbaddr=%p addr=%pI6c vrctx=%u own=%u lead=%u whose=%u member=%d net_cookie=%llu",
 		  __entry->skbaddr, __entry->addr, __entry->vrctx,
 		  __entry->own, __entry->lead, __entry->whose,
 		  __entry->member, __entry->net_cookie)

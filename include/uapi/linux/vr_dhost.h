@@ -44,6 +44,17 @@ enum vr_dhost_grants {
 	VR_DHOST_GRANTS_ALLOW,
 };
 
+/**
+ * enum vr_dhost_handover - What the lead does with what is another node's.
+ * @VR_DHOST_HANDOVER_ON: It hands it over.
+ * @VR_DHOST_HANDOVER_OFF: Nothing; who sends packets to the nodes does so to
+ *   the right one.
+ */
+enum vr_dhost_handover {
+	VR_DHOST_HANDOVER_ON,
+	VR_DHOST_HANDOVER_OFF,
+};
+
 enum {
 	VR_DHOST_A_DHOST_ADDRESS = 1,
 	VR_DHOST_A_DHOST_CONTEXT,
@@ -72,6 +83,8 @@ enum {
 	VR_DHOST_A_DHOST_PID,
 	VR_DHOST_A_DHOST_DENY,
 	VR_DHOST_A_DHOST_PAD,
+	VR_DHOST_A_DHOST_V6ONLY,
+	VR_DHOST_A_DHOST_HANDOVER,
 
 	__VR_DHOST_A_DHOST_MAX,
 	VR_DHOST_A_DHOST_MAX = (__VR_DHOST_A_DHOST_MAX - 1)

@@ -53,7 +53,7 @@ static struct vrdh_host *vrdh_others(struct vrdh_net *vn, __be32 addr,
 {
 	struct vrdh_host *host;
 
-	host = vrdh_host_find(vn, addr, READ_ONCE(dev->vrctx));
+	host = vrdh_host_find4(vn, addr, READ_ONCE(dev->vrctx));
 
 	return host && !vrdh_is_lead(host) ? host : NULL;
 }
@@ -71,10 +71,7 @@ unsigned int vrdh_arp_in(void *priv, struct sk_buff *skb,
 	if (!host)
 		return NF_ACCEPT;
 
-	vrdh_count(host, VRDH_ARP_IGNORED);
-	kfree_skb_reason(skb, (__force enum skb_drop_reason)
-			      SKB_DROP_REASON_VRCTX_DHOST);
-	return NF_STOLEN;
+	return vrdh_drop(host, skb, VRDH_ARP_IGNORED);
 }
 
 /* Who asks for @tip, if not a distributed address? Nobody, as in a probe for a
@@ -117,15 +114,12 @@ unsigned int vrdh_arp_out(void *priv, struct sk_buff *skb,
 	if (!host)
 		return NF_ACCEPT;
 
-	vrdh_count(host, VRDH_ARP_SILENCED);
 	tip = vrdh_arp_addr(arp->tip);
-	if (arp->hdr.ar_op != htons(ARPOP_REQUEST) || tip == host->key.addr ||
-	    skb_ensure_writable(skb, skb_network_offset(skb) + sizeof(*arp))) {
-		kfree_skb_reason(skb, (__force enum skb_drop_reason)
-				      SKB_DROP_REASON_VRCTX_DHOST);
-		return NF_STOLEN;
-	}
+	if (arp->hdr.ar_op != htons(ARPOP_REQUEST) || tip == vrdh_addr4(host) ||
+	    skb_ensure_writable(skb, skb_network_offset(skb) + sizeof(*arp)))
+		return vrdh_drop(host, skb, VRDH_ARP_SILENCED);
 
+	vrdh_count(host, VRDH_ARP_SILENCED);
 	arp = (struct vrdh_arp *)skb_network_header(skb);
 	sender = vrdh_arp_sender(vn, skb->dev, tip);
 	memcpy(arp->sip, &sender, sizeof(sender));
@@ -140,7 +134,7 @@ unsigned int vrdh_arp_out(void *priv, struct sk_buff *skb,
  */
 void vrdh_arp_announce(struct vrdh_net *vn, const struct vrdh_host *host)
 {
-	__be32 addr = host->key.addr;
+	__be32 addr = vrdh_addr4(host);
 	const struct in_ifaddr *ifa;
 	struct in_device *in_dev;
 	struct net_device *dev;

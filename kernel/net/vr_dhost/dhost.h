@@ -6,12 +6,14 @@
 #define _VR_DHOST_H
 
 #include <linux/etherdevice.h>
+#include <linux/in6.h>
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <linux/percpu.h>
 #include <linux/rhashtable.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
+#include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/net_trackers.h>
 #include <net/vrctx_watch.h>
@@ -72,9 +74,10 @@ struct vrdh_members {
 	struct vrdh_member	member[] __counted_by(count);
 };
 
+/* IPv4 addresses are those that IPv6 maps them to: no host has such a one */
 struct vrdh_key {
-	__be32	addr;
-	u32	ctx;
+	struct in6_addr	addr;
+	u32		ctx;
 };
 
 /**
@@ -86,6 +89,7 @@ struct vrdh_key {
  * @slice: of this node, never changes
  * @grants: what a bind() needs, enum vr_dhost_grants
  * @timeout: how long it waits for that, in ms
+ * @handover: what the lead does, enum vr_dhost_handover
  * @epoch: grows with each change of @lead
  * @members: the other nodes
  * @ports: the port map, struct vrdh_port
@@ -100,6 +104,7 @@ struct vrdh_host {
 	struct vrdh_slice		slice;
 	u32				grants;
 	u32				timeout;
+	u32				handover;
 	u64				epoch;
 	struct vrdh_members __rcu	*members;
 	struct rhashtable		ports;
@@ -119,20 +124,72 @@ static_assert(sizeof(struct vrdh_port) <= 32);
 
 struct vrdh_frags;
 
+/* The datagram that a fragment is of */
+struct vrdh_frag_key {
+	struct in6_addr	saddr;
+	struct in6_addr	daddr;
+	u32		ctx;
+	__be32		id;
+	u32		proto;	/* IPv4 only */
+};
+
 /* 256 bits by the last byte of the address: most packets need no more */
 #define VRDH_FILTER_BITS	256
 
 #define VRDH_HOOKS		3
+
+/* Whose a packet may be besides that of a node. netlink.c refuses these
+ * numbers for nodes.
+ */
+#define VRDH_NOBODY	0
+#define VRDH_SOMEBODY	(U32_MAX - 1)
+#define VRDH_EVERYBODY	U32_MAX
+
+/**
+ * struct vrdh_flow - one direction of a flow, seen from its far end
+ * @net: network namespace
+ * @host: the address it goes to
+ * @saddr: where it comes from, of the same family
+ * @sport: port there
+ * @dport: port here
+ * @dif: device that its packets come by
+ * @l3dom: L3 domain
+ */
+struct vrdh_flow {
+	struct net		*net;
+	struct vrdh_host	*host;
+	union nf_inet_addr	saddr;
+	__be16			sport;
+	__be16			dport;
+	int			dif;
+	int			l3dom;
+};
+
+enum {
+	VRDH_IPV4,
+	VRDH_IPV6,
+	__VRDH_FAMILIES
+};
+
+/**
+ * struct vrdh_family - the addresses of one family
+ * @count: how many there are
+ * @filter: bits of last bytes of addresses that there may be
+ * @hooks: what is registered while there are any
+ */
+struct vrdh_family {
+	u32			count;
+	DECLARE_BITMAP(filter, VRDH_FILTER_BITS);
+	struct nf_hook_ops	hooks[VRDH_HOOKS];
+};
 
 /**
  * struct vrdh_net - state of a network namespace
  * @net: the namespace
  * @lock: see above
  * @hosts: the addresses
- * @count: how many these are
- * @filter: bits of last bytes of addresses that may be in @hosts
+ * @family: what is by family
  * @frags: to whom fragments were given; there while there are addresses
- * @hooks: what is registered then
  * @gen: grows when an address comes or goes, so that dumps see it
  * @event_lock: protects @event_seq and the order of events
  * @event_seq: number of the last event
@@ -144,10 +201,8 @@ struct vrdh_net {
 	struct net		*net;
 	struct mutex		lock;		/* see above */
 	struct rhashtable	hosts;
-	u32			count;
-	DECLARE_BITMAP(filter, VRDH_FILTER_BITS);
+	struct vrdh_family	family[__VRDH_FAMILIES];
 	struct vrdh_frags	*frags;
-	struct nf_hook_ops	hooks[VRDH_HOOKS];
 	u32			gen;
 	spinlock_t		event_lock;	/* the next field */
 	u64			event_seq;
@@ -156,9 +211,25 @@ struct vrdh_net {
 	bool			no_waits;
 };
 
-static inline unsigned int vrdh_filter_bit(__be32 addr)
+static inline unsigned int vrdh_filter_bit(__be32 last_word)
 {
-	return ntohl(addr) & (VRDH_FILTER_BITS - 1);
+	return ntohl(last_word) & (VRDH_FILTER_BITS - 1);
+}
+
+static inline int vrdh_family_of(const struct in6_addr *addr)
+{
+	return ipv6_addr_v4mapped(addr) ? VRDH_IPV4 : VRDH_IPV6;
+}
+
+static inline bool vrdh_is6(const struct vrdh_host *host)
+{
+	return vrdh_family_of(&host->key.addr) == VRDH_IPV6;
+}
+
+/* Its address, if that is an IPv4 one */
+static inline __be32 vrdh_addr4(const struct vrdh_host *host)
+{
+	return host->key.addr.s6_addr32[3];
 }
 
 static inline u32 vrdh_port_key(u8 proto, u16 port)
@@ -188,7 +259,9 @@ struct vrdh_net *vrdh_net(const struct net *net);
 
 /* host.c; writers hold vrdh_net.lock */
 extern const struct rhashtable_params vrdh_host_params;
-struct vrdh_host *vrdh_host_find(struct vrdh_net *vn, __be32 addr, u32 ctx);
+struct vrdh_host *vrdh_host_find(struct vrdh_net *vn,
+				 const struct in6_addr *addr, u32 ctx);
+struct vrdh_host *vrdh_host_find4(struct vrdh_net *vn, __be32 addr, u32 ctx);
 struct vrdh_host *vrdh_host_new(struct vrdh_net *vn, const struct vrdh_host *as,
 				struct netlink_ext_ack *extack);
 void vrdh_host_del(struct vrdh_net *vn, struct vrdh_host *host);
@@ -217,9 +290,30 @@ void vrdh_port_forget(struct vrdh_host *host, u32 node);
 /* The entry at @key or the next one after it; its owner, 0 at the end */
 u32 vrdh_port_next(struct vrdh_host *host, u32 *key);
 
-/* packet.c: whose is a packet? */
-unsigned int vrdh_packet_in(void *priv, struct sk_buff *skb,
-			    const struct nf_hook_state *state);
+/* hooks.c: registered while there are addresses of the family, under the lock.
+ * The first is called before the first one comes, the other after the last one
+ * went.
+ */
+int vrdh_hook(struct vrdh_net *vn, int family);
+void vrdh_unhook(struct vrdh_net *vn, int family);
+
+/* packet.c */
+unsigned int vrdh_packet4_in(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state);
+unsigned int vrdh_packet6_in(void *priv, struct sk_buff *skb,
+			     const struct nf_hook_state *state);
+bool vrdh_from_member(const struct vrdh_host *host, const struct sk_buff *skb);
+unsigned int vrdh_drop(const struct vrdh_host *host, struct sk_buff *skb,
+		       enum vrdh_stat as);
+
+/* whose.c: a node, or VRDH_NOBODY and the like */
+u32 vrdh_whose(struct vrdh_net *vn, struct vrdh_host *host,
+	       const struct sk_buff *skb);
+
+/* lookup.c: sockets of this node. RCU. */
+int vrdh_tcp_state(const struct vrdh_flow *flow);
+const struct sock *vrdh_tcp_listener(const struct vrdh_flow *flow);
+const struct sock *vrdh_udp_sock(const struct vrdh_flow *flow);
 
 /* handover.c; the first takes @skb, the second a copy */
 void vrdh_hand_over(const struct vrdh_host *host, struct sk_buff *skb,
@@ -228,9 +322,9 @@ void vrdh_flood(const struct vrdh_host *host, struct sk_buff *skb);
 
 /* frag.c: nodes that have the other fragments of a datagram */
 struct vrdh_frags *vrdh_frags_new(void);
-void vrdh_frags_put(struct vrdh_frags *frags, const struct sk_buff *skb,
+void vrdh_frags_put(struct vrdh_frags *frags, const struct vrdh_frag_key *key,
 		    u32 node);
-bool vrdh_frags_get(struct vrdh_frags *frags, const struct sk_buff *skb,
+bool vrdh_frags_get(struct vrdh_frags *frags, const struct vrdh_frag_key *key,
 		    u32 *node);
 
 /* arp.c */
@@ -240,7 +334,18 @@ unsigned int vrdh_arp_out(void *priv, struct sk_buff *skb,
 			  const struct nf_hook_state *state);
 void vrdh_arp_announce(struct vrdh_net *vn, const struct vrdh_host *host);
 
+/* nd.c */
+struct inet6_ifaddr;
+int vrdh_nd_in(struct vrdh_net *vn, struct sk_buff *skb);
+unsigned int vrdh_nd_out(void *priv, struct sk_buff *skb,
+			 const struct nf_hook_state *state);
+void vrdh_nd_announce(struct vrdh_net *vn, const struct vrdh_host *host);
+void vrdh_nd_no_dad(struct vrdh_net *vn, struct inet6_ifaddr *ifa);
+
 /* sock.c */
+/* Does the key of @sk, from vrdh_sock_key(), cover the address? */
+bool vrdh_sock_covers(const struct sock *sk, const struct vrdh_key *key,
+		      const struct vrdh_host *host);
 bool vrdh_sock_key(struct vrdh_net *vn, const struct sock *sk,
 		   struct vrdh_key *key);
 u64 vrdh_sock_cookie(struct sock *sk);
@@ -255,6 +360,8 @@ void vrdh_grant_host_gone(struct vrdh_net *vn, const struct vrdh_host *host);
 void vrdh_grant_stop(struct vrdh_net *vn);
 
 /* netlink.c */
+int vrdh_put_addr(struct sk_buff *skb, int attr, const struct in6_addr *addr);
+void vrdh_events_lost(struct vrdh_net *vn);
 void vrdh_notify_host(struct vrdh_net *vn, struct vrdh_host *host, u8 cmd);
 int vrdh_netlink_init(void);
 void vrdh_netlink_exit(void);

@@ -9,27 +9,17 @@
  * the first fragment as well, the others give up without a word.
  */
 
-#include <linux/ip.h>
 #include <linux/jhash.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/random.h>
 #include <linux/spinlock.h>
-#include <net/ip.h>
 
 #include "dhost.h"
 
 #define VRDH_FRAGS	1024
 /* An identification may come again; the rest of a datagram comes at once */
 #define VRDH_FRAG_AGE	(2 * HZ)
-
-struct vrdh_frag_key {
-	__be32	saddr;
-	__be32	daddr;
-	u32	ctx;
-	__be16	id;
-	u16	proto;
-};
 
 struct vrdh_frag {
 	spinlock_t		lock;	/* the fields below */
@@ -59,49 +49,36 @@ struct vrdh_frags *vrdh_frags_new(void)
 }
 
 static struct vrdh_frag *vrdh_frag_slot(struct vrdh_frags *frags,
-					const struct sk_buff *skb,
-					struct vrdh_frag_key *key)
+					const struct vrdh_frag_key *key)
 {
-	const struct iphdr *iph = ip_hdr(skb);
-	u32 hash;
-
-	key->saddr = iph->saddr;
-	key->daddr = iph->daddr;
-	key->ctx = skb->vrctx;
-	key->id = iph->id;
-	key->proto = iph->protocol;
-	hash = jhash2((const u32 *)key, sizeof(*key) / sizeof(u32),
-		      frags->seed);
+	u32 hash = jhash2((const u32 *)key, sizeof(*key) / sizeof(u32),
+			  frags->seed);
 
 	return &frags->slot[hash % VRDH_FRAGS];
 }
 
-/* @skb is a first fragment, its datagram that of @node */
-void vrdh_frags_put(struct vrdh_frags *frags, const struct sk_buff *skb,
+/* A first fragment came, its datagram is that of @node */
+void vrdh_frags_put(struct vrdh_frags *frags, const struct vrdh_frag_key *key,
 		    u32 node)
 {
-	struct vrdh_frag_key key;
-	struct vrdh_frag *frag;
+	struct vrdh_frag *frag = vrdh_frag_slot(frags, key);
 
-	frag = vrdh_frag_slot(frags, skb, &key);
 	spin_lock(&frag->lock);
-	frag->key = key;
+	frag->key = *key;
 	frag->node = node;
 	frag->when = jiffies;
 	spin_unlock(&frag->lock);
 }
 
-/* @skb is another one; false if its first one was not seen */
-bool vrdh_frags_get(struct vrdh_frags *frags, const struct sk_buff *skb,
+/* Another one came; false if its first one was not seen */
+bool vrdh_frags_get(struct vrdh_frags *frags, const struct vrdh_frag_key *key,
 		    u32 *node)
 {
-	struct vrdh_frag_key key;
-	struct vrdh_frag *frag;
+	struct vrdh_frag *frag = vrdh_frag_slot(frags, key);
 	bool found;
 
-	frag = vrdh_frag_slot(frags, skb, &key);
 	spin_lock(&frag->lock);
-	found = frag->when && !memcmp(&frag->key, &key, sizeof(key)) &&
+	found = frag->when && !memcmp(&frag->key, key, sizeof(*key)) &&
 		time_before(jiffies, frag->when + VRDH_FRAG_AGE);
 	*node = frag->node;
 	spin_unlock(&frag->lock);

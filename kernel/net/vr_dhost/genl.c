@@ -36,7 +36,7 @@ static const struct nla_policy vr_dhost_host_get_nl_policy[VR_DHOST_A_DHOST_CONT
 };
 
 /* VR_DHOST_CMD_HOST_NEW - do */
-static const struct nla_policy vr_dhost_host_new_nl_policy[VR_DHOST_A_DHOST_TIMEOUT + 1] = {
+static const struct nla_policy vr_dhost_host_new_nl_policy[VR_DHOST_A_DHOST_HANDOVER + 1] = {
 	[VR_DHOST_A_DHOST_ADDRESS] = { .type = NLA_BINARY, },
 	[VR_DHOST_A_DHOST_CONTEXT] = NLA_POLICY_FULL_RANGE(NLA_U32, &vr_dhost_a_dhost_context_range),
 	[VR_DHOST_A_DHOST_OWN] = NLA_POLICY_FULL_RANGE(NLA_U32, &vr_dhost_a_dhost_own_range),
@@ -46,6 +46,7 @@ static const struct nla_policy vr_dhost_host_new_nl_policy[VR_DHOST_A_DHOST_TIME
 	[VR_DHOST_A_DHOST_SLICE_MAX] = NLA_POLICY_MIN(NLA_U16, 1),
 	[VR_DHOST_A_DHOST_GRANTS] = NLA_POLICY_MAX(NLA_U32, 2),
 	[VR_DHOST_A_DHOST_TIMEOUT] = NLA_POLICY_MIN(NLA_U32, 1),
+	[VR_DHOST_A_DHOST_HANDOVER] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
 /* VR_DHOST_CMD_HOST_DEL - do */
@@ -56,13 +57,14 @@ static const struct nla_policy vr_dhost_host_del_nl_policy[VR_DHOST_A_DHOST_EPOC
 };
 
 /* VR_DHOST_CMD_HOST_SET - do */
-static const struct nla_policy vr_dhost_host_set_nl_policy[VR_DHOST_A_DHOST_TIMEOUT + 1] = {
+static const struct nla_policy vr_dhost_host_set_nl_policy[VR_DHOST_A_DHOST_HANDOVER + 1] = {
 	[VR_DHOST_A_DHOST_ADDRESS] = { .type = NLA_BINARY, },
 	[VR_DHOST_A_DHOST_CONTEXT] = NLA_POLICY_FULL_RANGE(NLA_U32, &vr_dhost_a_dhost_context_range),
 	[VR_DHOST_A_DHOST_LEAD] = NLA_POLICY_FULL_RANGE(NLA_U32, &vr_dhost_a_dhost_lead_range),
 	[VR_DHOST_A_DHOST_EPOCH] = { .type = NLA_U64, },
 	[VR_DHOST_A_DHOST_GRANTS] = NLA_POLICY_MAX(NLA_U32, 2),
 	[VR_DHOST_A_DHOST_TIMEOUT] = NLA_POLICY_MIN(NLA_U32, 1),
+	[VR_DHOST_A_DHOST_HANDOVER] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
 /* VR_DHOST_CMD_MEMBER_NEW - do */
@@ -145,7 +147,7 @@ static const struct genl_split_ops vr_dhost_nl_ops[] = {
 		.cmd		= VR_DHOST_CMD_HOST_NEW,
 		.doit		= vr_dhost_nl_host_new_doit,
 		.policy		= vr_dhost_host_new_nl_policy,
-		.maxattr	= VR_DHOST_A_DHOST_TIMEOUT,
+		.maxattr	= VR_DHOST_A_DHOST_HANDOVER,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{
@@ -159,7 +161,7 @@ static const struct genl_split_ops vr_dhost_nl_ops[] = {
 		.cmd		= VR_DHOST_CMD_HOST_SET,
 		.doit		= vr_dhost_nl_host_set_doit,
 		.policy		= vr_dhost_host_set_nl_policy,
-		.maxattr	= VR_DHOST_A_DHOST_TIMEOUT,
+		.maxattr	= VR_DHOST_A_DHOST_HANDOVER,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{

@@ -77,23 +77,23 @@ static bool vrdh_asks(const struct vrdh_host *host, u16 port)
  * addresses asks for one of them; the port is one for the daemon, too.
  */
 static struct vrdh_host *vrdh_asking(struct vrdh_net *vn,
-				     const struct vrdh_key *key, u16 port)
+				     const struct sock *sk,
+				     const struct vrdh_key *key)
 {
 	struct vrdh_host *host, *found = NULL;
+	u16 port = inet_sk(sk)->inet_num;
 	struct rhashtable_iter iter;
 
-	if (key->addr) {
-		host = vrdh_host_find(vn, key->addr, key->ctx);
-		return host && vrdh_asks(host, port) ? host : NULL;
-	}
+	host = vrdh_host_find(vn, &key->addr, key->ctx);
+	if (host)
+		return vrdh_asks(host, port) ? host : NULL;
 
 	rhashtable_walk_enter(&vn->hosts, &iter);
 	rhashtable_walk_start(&iter);
 	while ((host = rhashtable_walk_next(&iter))) {
 		if (IS_ERR(host))
 			continue;
-		if ((key->ctx == host->key.ctx || key->ctx == SK_VRCTX_ANY) &&
-		    vrdh_asks(host, port)) {
+		if (vrdh_sock_covers(sk, key, host) && vrdh_asks(host, port)) {
 			found = host;
 			break;
 		}
@@ -115,8 +115,7 @@ int vrdh_sock_bind(struct sock *sk)
 	u32 ms;
 
 	rcu_read_lock();
-	host = vrdh_sock_key(vn, sk, &key) ?
-	       vrdh_asking(vn, &key, inet_sk(sk)->inet_num) : NULL;
+	host = vrdh_sock_key(vn, sk, &key) ? vrdh_asking(vn, sk, &key) : NULL;
 	if (!host)
 		goto granted;
 
@@ -134,7 +133,7 @@ int vrdh_sock_bind(struct sock *sk)
 	init_completion(&wait.done);
 	spin_lock_bh(&vn->wait_lock);
 	/* or it is one no more: nobody would end this */
-	if (vn->no_waits || vrdh_asking(vn, &key, inet_sk(sk)->inet_num) != host) {
+	if (vn->no_waits || vrdh_asking(vn, sk, &key) != host) {
 		spin_unlock_bh(&vn->wait_lock);
 		goto granted;
 	}

@@ -44,8 +44,8 @@ static bool vrdh_send(const struct vrdh_host *host, struct sk_buff *skb,
 	skb_clear_tstamp(skb);
 	__vlan_hwaccel_clear_tag(skb);
 	skb->dev = dev;
-	if (dev_hard_header(skb, dev, ETH_P_IP, lladdr, dev->dev_addr,
-			    skb->len) < 0)
+	if (dev_hard_header(skb, dev, ntohs(skb->protocol), lladdr,
+			    dev->dev_addr, skb->len) < 0)
 		goto drop;
 	skb_reset_mac_header(skb);
 	dev_queue_xmit(skb);

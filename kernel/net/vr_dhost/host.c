@@ -4,11 +4,8 @@
  */
 
 #include <linux/if_arp.h>
-#include <linux/inetdevice.h>
 #include <linux/jhash.h>
 #include <linux/netdevice.h>
-#include <linux/netfilter_arp.h>
-#include <linux/netfilter_ipv4.h>
 #include <net/netlink.h>
 #include <net/vrctx_watch.h>
 #include <trace/events/vr_dhost.h>
@@ -19,7 +16,12 @@ static u32 vrdh_host_hash(const void *data, u32 len, u32 seed)
 {
 	const struct vrdh_key *key = data;
 
-	return jhash_2words((__force u32)key->addr, key->ctx, seed);
+	/* few, and nobody else chooses them */
+	return jhash_3words((__force u32)key->addr.s6_addr32[3],
+			    (__force u32)(key->addr.s6_addr32[2] ^
+					  key->addr.s6_addr32[1] ^
+					  key->addr.s6_addr32[0]),
+			    key->ctx, seed);
 }
 
 const struct rhashtable_params vrdh_host_params = {
@@ -31,12 +33,25 @@ const struct rhashtable_params vrdh_host_params = {
 };
 
 /* RCU or the lock */
-struct vrdh_host *vrdh_host_find(struct vrdh_net *vn, __be32 addr, u32 ctx)
+struct vrdh_host *vrdh_host_find(struct vrdh_net *vn,
+				 const struct in6_addr *addr, u32 ctx)
 {
 	const struct vrdh_key key = {
-		.addr = addr,
+		.addr = *addr,
 		.ctx = ctx,
 	};
+
+	return rhashtable_lookup_fast(&vn->hosts, &key, vrdh_host_params);
+}
+
+/* The same for IPv4 */
+struct vrdh_host *vrdh_host_find4(struct vrdh_net *vn, __be32 addr, u32 ctx)
+{
+	struct vrdh_key key = {
+		.ctx = ctx,
+	};
+
+	ipv6_addr_set_v4mapped(addr, &key.addr);
 
 	return rhashtable_lookup_fast(&vn->hosts, &key, vrdh_host_params);
 }
@@ -79,64 +94,6 @@ static struct vrdh_members *vrdh_members_alloc(u32 count)
 		members->count = count;
 
 	return members;
-}
-
-/* ---- the hooks: registered while there are addresses ---- */
-
-/* Before all others: what is handed over is not to be defragmented, tracked
- * or translated here.
- */
-static const struct nf_hook_ops vrdh_hooks[] = {
-	{
-		.hook		= vrdh_packet_in,
-		.pf		= NFPROTO_IPV4,
-		.hooknum	= NF_INET_PRE_ROUTING,
-		.priority	= NF_IP_PRI_FIRST,
-	},
-	{
-		.hook		= vrdh_arp_in,
-		.pf		= NFPROTO_ARP,
-		.hooknum	= NF_ARP_IN,
-		.priority	= INT_MIN,
-	},
-	{
-		.hook		= vrdh_arp_out,
-		.pf		= NFPROTO_ARP,
-		.hooknum	= NF_ARP_OUT,
-		.priority	= INT_MAX,
-	},
-};
-
-static int vrdh_hook(struct vrdh_net *vn)
-{
-	unsigned int i;
-	int err;
-
-	vn->frags = vrdh_frags_new();
-	if (!vn->frags)
-		return -ENOMEM;
-
-	for (i = 0; i < ARRAY_SIZE(vrdh_hooks); i++) {
-		vn->hooks[i] = vrdh_hooks[i];
-		vn->hooks[i].priv = vn;
-	}
-	err = nf_register_net_hooks(vn->net, vn->hooks, ARRAY_SIZE(vrdh_hooks));
-	if (err) {
-		kvfree(vn->frags);
-		vn->frags = NULL;
-	}
-
-	return err;
-}
-
-static void vrdh_unhook(struct vrdh_net *vn)
-{
-	nf_unregister_net_hooks(vn->net, vn->hooks, ARRAY_SIZE(vrdh_hooks));
-	/* what they were doing is done */
-	synchronize_net();
-	kvfree(vn->frags);
-	vn->frags = NULL;
-	bitmap_zero(vn->filter, VRDH_FILTER_BITS);
 }
 
 /* ---- addresses ---- */
@@ -199,12 +156,13 @@ err_free:
 struct vrdh_host *vrdh_host_new(struct vrdh_net *vn, const struct vrdh_host *as,
 				struct netlink_ext_ack *extack)
 {
+	struct vrdh_family *family;
 	struct vrdh_host *host;
-	int err;
+	int err, nr;
 
 	lockdep_assert_held(&vn->lock);
 
-	if (vrdh_host_find(vn, as->key.addr, as->key.ctx)) {
+	if (vrdh_host_find(vn, &as->key.addr, as->key.ctx)) {
 		NL_SET_ERR_MSG(extack, "The address is distributed already");
 		return ERR_PTR(-EEXIST);
 	}
@@ -222,24 +180,26 @@ struct vrdh_host *vrdh_host_new(struct vrdh_net *vn, const struct vrdh_host *as,
 	if (!host)
 		return ERR_PTR(-ENOMEM);
 
-	if (!vn->count) {
-		err = vrdh_hook(vn);
+	nr = vrdh_family_of(&host->key.addr);
+	family = &vn->family[nr];
+	if (!family->count) {
+		err = vrdh_hook(vn, nr);
 		if (err)
 			goto err_free;
 	}
 	err = rhashtable_insert_fast(&vn->hosts, &host->node, vrdh_host_params);
 	if (err)
 		goto err_unhook;
-	set_bit(vrdh_filter_bit(host->key.addr), vn->filter);
-	WRITE_ONCE(vn->count, vn->count + 1);
+	set_bit(vrdh_filter_bit(host->key.addr.s6_addr32[3]), family->filter);
+	WRITE_ONCE(family->count, family->count + 1);
 	vn->gen++;
 	trace_vr_dhost_host(vn->net, host, "new");
 
 	return host;
 
 err_unhook:
-	if (!vn->count)
-		vrdh_unhook(vn);
+	if (!family->count)
+		vrdh_unhook(vn, nr);
 err_free:
 	vrdh_host_free(host);
 	return ERR_PTR(err);
@@ -248,8 +208,11 @@ err_free:
 /* No packet finds it any more; those that have are let finish */
 static void vrdh_host_unlink(struct vrdh_net *vn, struct vrdh_host *host)
 {
+	struct vrdh_family *family;
+
+	family = &vn->family[vrdh_family_of(&host->key.addr)];
 	rhashtable_remove_fast(&vn->hosts, &host->node, vrdh_host_params);
-	WRITE_ONCE(vn->count, vn->count - 1);
+	WRITE_ONCE(family->count, family->count - 1);
 	trace_vr_dhost_host(vn->net, host, "del");
 	vn->gen++;
 	vrdh_grant_host_gone(vn, host);
@@ -260,22 +223,26 @@ static void vrdh_host_unlink(struct vrdh_net *vn, struct vrdh_host *host)
 
 void vrdh_host_del(struct vrdh_net *vn, struct vrdh_host *host)
 {
+	int nr = vrdh_family_of(&host->key.addr);
+
 	lockdep_assert_held(&vn->lock);
 
 	vrdh_host_unlink(vn, host);
-	if (!vn->count)
-		vrdh_unhook(vn);
+	if (!vn->family[nr].count)
+		vrdh_unhook(vn, nr);
 }
 
 /* All addresses of context @ctx, or of all contexts */
 static void vrdh_host_del_all(struct vrdh_net *vn, u32 ctx, bool all)
 {
+	bool had[__VRDH_FAMILIES];
 	struct rhashtable_iter iter;
 	struct vrdh_host *host;
+	int i;
 
 	mutex_lock(&vn->lock);
-	if (!vn->count)
-		goto unlock;
+	for (i = 0; i < __VRDH_FAMILIES; i++)
+		had[i] = vn->family[i].count;
 
 	rhashtable_walk_enter(&vn->hosts, &iter);
 	rhashtable_walk_start(&iter);
@@ -286,10 +253,10 @@ static void vrdh_host_del_all(struct vrdh_net *vn, u32 ctx, bool all)
 	}
 	rhashtable_walk_stop(&iter);
 	rhashtable_walk_exit(&iter);
-	if (!vn->count)
-		vrdh_unhook(vn);
-
-unlock:
+	for (i = 0; i < __VRDH_FAMILIES; i++) {
+		if (had[i] && !vn->family[i].count)
+			vrdh_unhook(vn, i);
+	}
 	mutex_unlock(&vn->lock);
 }
 
@@ -335,8 +302,12 @@ int vrdh_host_lead(struct vrdh_net *vn, struct vrdh_host *host, u32 lead,
 	host->epoch = epoch ? : host->epoch + 1;
 	WRITE_ONCE(host->lead, lead);
 	trace_vr_dhost_host(vn->net, host, "lead");
-	if (lead == host->own)
-		vrdh_arp_announce(vn, host);
+	if (lead == host->own) {
+		if (vrdh_is6(host))
+			vrdh_nd_announce(vn, host);
+		else
+			vrdh_arp_announce(vn, host);
+	}
 
 	return 0;
 }

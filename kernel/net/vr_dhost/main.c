@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
+#include <net/addrconf.h>
 #include <net/genetlink.h>
 #include <net/netns/generic.h>
 #include <net/vrctx_watch.h>
@@ -66,6 +67,23 @@ static struct notifier_block vrdh_netdev_notifier = {
 	.notifier_call = vrdh_netdev_event,
 };
 
+#if IS_ENABLED(CONFIG_IPV6)
+static int vrdh_inet6addr_event(struct notifier_block *nb, unsigned long event,
+				void *ptr)
+{
+	struct inet6_ifaddr *ifa = ptr;
+
+	if (event == NETDEV_UP)
+		vrdh_nd_no_dad(vrdh_net(dev_net(ifa->idev->dev)), ifa);
+
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block vrdh_inet6addr_notifier = {
+	.notifier_call = vrdh_inet6addr_event,
+};
+#endif
+
 static void vrdh_gone(struct net *net, u32 ctx)
 {
 	vrdh_ctx_gone(vrdh_net(net), ctx);
@@ -109,6 +127,9 @@ static int __init vrdh_init(void)
 	if (err)
 		goto err_pernet;
 
+#if IS_ENABLED(CONFIG_IPV6)
+	register_inet6addr_notifier(&vrdh_inet6addr_notifier);
+#endif
 	err = vrctx_watch(&vrdh_watcher);
 	if (err)
 		goto err_notifier;
@@ -122,6 +143,9 @@ static int __init vrdh_init(void)
 err_watch:
 	vrctx_unwatch(&vrdh_watcher);
 err_notifier:
+#if IS_ENABLED(CONFIG_IPV6)
+	unregister_inet6addr_notifier(&vrdh_inet6addr_notifier);
+#endif
 	unregister_netdevice_notifier(&vrdh_netdev_notifier);
 err_pernet:
 	unregister_pernet_subsys(&vrdh_net_ops);
@@ -135,6 +159,9 @@ static void __exit vrdh_exit(void)
 {
 	vrdh_netlink_exit();
 	vrdh_unwatch();
+#if IS_ENABLED(CONFIG_IPV6)
+	unregister_inet6addr_notifier(&vrdh_inet6addr_notifier);
+#endif
 	/* this tells of each device, and the members let go of theirs */
 	unregister_netdevice_notifier(&vrdh_netdev_notifier);
 	unregister_pernet_subsys(&vrdh_net_ops);

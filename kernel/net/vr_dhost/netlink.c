@@ -43,17 +43,29 @@ static int vrdh_nl_key(struct genl_info *info, struct vrdh_key *key)
 		NL_SET_ERR_MSG(info->extack, "An address is required");
 		return -EINVAL;
 	}
-	if (nla_len(nla_addr) == sizeof(struct in6_addr)) {
+	switch (nla_len(nla_addr)) {
+	case sizeof(struct in_addr):
+		ipv6_addr_set_v4mapped(nla_get_in_addr(nla_addr), &key->addr);
+		break;
+	case sizeof(struct in6_addr):
+		key->addr = nla_get_in6_addr(nla_addr);
+		if (!IS_ENABLED(CONFIG_IPV6)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, nla_addr,
+					    "This kernel has no IPv6");
+			return -EAFNOSUPPORT;
+		}
+		/* which would be two names for one address */
+		if (ipv6_addr_v4mapped(&key->addr)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, nla_addr,
+					    "This is an IPv4 address in the form of an IPv6 one");
+			return -EADDRNOTAVAIL;
+		}
+		break;
+	default:
 		NL_SET_ERR_MSG_ATTR(info->extack, nla_addr,
-				    "IPv6 addresses cannot be distributed");
-		return -EAFNOSUPPORT;
-	}
-	if (nla_len(nla_addr) != sizeof(key->addr)) {
-		NL_SET_ERR_MSG_ATTR(info->extack, nla_addr,
-				    "This is no IPv4 address");
+				    "This is no IP address");
 		return -EINVAL;
 	}
-	key->addr = nla_get_in_addr(nla_addr);
 	key->ctx = nla_ctx ? nla_get_u32(nla_ctx) : 0;
 
 	return 0;
@@ -70,7 +82,7 @@ static struct vrdh_host *vrdh_nl_find(struct genl_info *info)
 	if (err)
 		return ERR_PTR(err);
 
-	host = vrdh_host_find(vrdh_net(genl_info_net(info)), key.addr,
+	host = vrdh_host_find(vrdh_net(genl_info_net(info)), &key.addr,
 			      key.ctx);
 	if (!host) {
 		NL_SET_ERR_MSG_ATTR(info->extack,
@@ -153,6 +165,13 @@ static int vrdh_nl_slice(struct genl_info *info, struct vrdh_slice *slice)
 
 /* ---- filling ---- */
 
+int vrdh_put_addr(struct sk_buff *skb, int attr, const struct in6_addr *addr)
+{
+	return vrdh_family_of(addr) == VRDH_IPV4 ?
+	       nla_put_in_addr(skb, attr, addr->s6_addr32[3]) :
+	       nla_put_in6_addr(skb, attr, addr);
+}
+
 static int vrdh_fill_slice(struct sk_buff *skb, const struct vrdh_slice *slice,
 			   int min, int max)
 {
@@ -163,7 +182,7 @@ static int vrdh_fill_slice(struct sk_buff *skb, const struct vrdh_slice *slice,
 
 static int vrdh_fill_key(struct sk_buff *skb, const struct vrdh_host *host)
 {
-	return nla_put_in_addr(skb, VR_DHOST_A_DHOST_ADDRESS, host->key.addr) ||
+	return vrdh_put_addr(skb, VR_DHOST_A_DHOST_ADDRESS, &host->key.addr) ||
 	       nla_put_u32(skb, VR_DHOST_A_DHOST_CONTEXT, host->key.ctx) ?
 	       -EMSGSIZE : 0;
 }
@@ -234,6 +253,8 @@ static int vrdh_fill_host(struct sk_buff *skb, struct vrdh_host *host)
 			READ_ONCE(host->grants)) ||
 	    nla_put_u32(skb, VR_DHOST_A_DHOST_TIMEOUT,
 			READ_ONCE(host->timeout)) ||
+	    nla_put_u32(skb, VR_DHOST_A_DHOST_HANDOVER,
+			READ_ONCE(host->handover)) ||
 	    nla_put_u32(skb, VR_DHOST_A_DHOST_PORTS,
 			atomic_read(&host->ports.nelems)))
 		return -EMSGSIZE;
@@ -354,16 +375,37 @@ int vr_dhost_nl_host_get_dumpit(struct sk_buff *skb,
 	return err;
 }
 
-/* What of grants and timeout the request sets */
-static void vrdh_nl_grants(struct genl_info *info, u32 *grants, u32 *timeout)
+/* Set what of an address can be set at any time; false if nothing is */
+static bool vrdh_nl_options(struct genl_info *info, struct vrdh_host *host)
 {
-	struct nlattr *nla_grants = info->attrs[VR_DHOST_A_DHOST_GRANTS];
-	struct nlattr *nla_timeout = info->attrs[VR_DHOST_A_DHOST_TIMEOUT];
+	struct nlattr *grants = info->attrs[VR_DHOST_A_DHOST_GRANTS];
+	struct nlattr *timeout = info->attrs[VR_DHOST_A_DHOST_TIMEOUT];
+	struct nlattr *handover = info->attrs[VR_DHOST_A_DHOST_HANDOVER];
 
-	if (nla_grants)
-		WRITE_ONCE(*grants, nla_get_u32(nla_grants));
-	if (nla_timeout)
-		WRITE_ONCE(*timeout, nla_get_u32(nla_timeout));
+	if (grants)
+		WRITE_ONCE(host->grants, nla_get_u32(grants));
+	if (timeout)
+		WRITE_ONCE(host->timeout, nla_get_u32(timeout));
+	if (handover)
+		WRITE_ONCE(host->handover, nla_get_u32(handover));
+
+	return grants || timeout || handover;
+}
+
+/* Can it be the address of a host, everywhere? Link-local ones are another on
+ * each link.
+ */
+static bool vrdh_nl_is_host(const struct in6_addr *addr)
+{
+	__be32 addr4 = addr->s6_addr32[3];
+
+	if (vrdh_family_of(addr) == VRDH_IPV4)
+		return !ipv4_is_zeronet(addr4) && !ipv4_is_loopback(addr4) &&
+		       !ipv4_is_multicast(addr4) && !ipv4_is_lbcast(addr4);
+
+	return !ipv6_addr_any(addr) && !ipv6_addr_loopback(addr) &&
+	       !ipv6_addr_is_multicast(addr) &&
+	       !(ipv6_addr_type(addr) & IPV6_ADDR_LINKLOCAL);
 }
 
 int vr_dhost_nl_host_new_doit(struct sk_buff *skb, struct genl_info *info)
@@ -380,8 +422,7 @@ int vr_dhost_nl_host_new_doit(struct sk_buff *skb, struct genl_info *info)
 	err = vrdh_nl_key(info, &as.key);
 	if (err)
 		return err;
-	if (ipv4_is_zeronet(as.key.addr) || ipv4_is_loopback(as.key.addr) ||
-	    ipv4_is_multicast(as.key.addr) || ipv4_is_lbcast(as.key.addr)) {
+	if (!vrdh_nl_is_host(&as.key.addr)) {
 		NL_SET_ERR_MSG_ATTR(info->extack,
 				    info->attrs[VR_DHOST_A_DHOST_ADDRESS],
 				    "This is not the address of a host");
@@ -397,7 +438,7 @@ int vr_dhost_nl_host_new_doit(struct sk_buff *skb, struct genl_info *info)
 	as.own = nla_get_u32(info->attrs[VR_DHOST_A_DHOST_OWN]);
 	as.lead = lead ? nla_get_u32(lead) : 0;
 	as.epoch = vrdh_nl_epoch(info) ? : 1;
-	vrdh_nl_grants(info, &as.grants, &as.timeout);
+	vrdh_nl_options(info, &as);
 
 	mutex_lock(&vn->lock);
 	host = vrdh_host_new(vn, &as, info->extack);
@@ -433,18 +474,15 @@ int vr_dhost_nl_host_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(host))
 		return PTR_ERR(host);
 
-	if (!lead && !info->attrs[VR_DHOST_A_DHOST_GRANTS] &&
-	    !info->attrs[VR_DHOST_A_DHOST_TIMEOUT]) {
+	if (lead)
+		err = vrdh_host_lead(vn, host, nla_get_u32(lead),
+				     vrdh_nl_epoch(info), info->extack);
+	if (!err && !vrdh_nl_options(info, host) && !lead) {
 		NL_SET_ERR_MSG(info->extack, "There is nothing to change");
 		err = -EINVAL;
 	}
-	if (!err && lead)
-		err = vrdh_host_lead(vn, host, nla_get_u32(lead),
-				     vrdh_nl_epoch(info), info->extack);
-	if (!err) {
-		vrdh_nl_grants(info, &host->grants, &host->timeout);
+	if (!err)
 		vrdh_notify_host(vn, host, VR_DHOST_CMD_HOST_NTF);
-	}
 	vrdh_nl_end(info);
 
 	return err;
@@ -714,6 +752,15 @@ int vr_dhost_nl_grant_doit(struct sk_buff *skb, struct genl_info *info)
 
 /* ---- events ---- */
 
+/* There was no memory to tell who listens of something: ENOBUFS, as if its
+ * socket had none
+ */
+void vrdh_events_lost(struct vrdh_net *vn)
+{
+	genl_set_err(&vr_dhost_nl_family, vn->net, 0, VR_DHOST_NLGRP_EVENTS,
+		     -ENOBUFS);
+}
+
 /* Tell who listens of an address. The lock; may be under RCU. */
 void vrdh_notify_host(struct vrdh_net *vn, struct vrdh_host *host, u8 cmd)
 {
@@ -727,23 +774,25 @@ void vrdh_notify_host(struct vrdh_net *vn, struct vrdh_host *host, u8 cmd)
 
 	skb = genlmsg_new(NLMSG_GOODSIZE, GFP_ATOMIC);
 	if (!skb)
-		return;
+		goto lost;
 	hdr = genlmsg_put(skb, 0, 0, &vr_dhost_nl_family, 0, cmd);
-	if (!hdr) {
-		nlmsg_free(skb);
-		return;
-	}
+	if (!hdr)
+		goto free;
 
 	rcu_read_lock();
 	err = vrdh_fill_host(skb, host);
 	rcu_read_unlock();
-	if (err) {
-		nlmsg_free(skb);
-		return;
-	}
+	if (err)
+		goto free;
 	genlmsg_end(skb, hdr);
 	genlmsg_multicast_netns(&vr_dhost_nl_family, vn->net, skb, 0,
 				VR_DHOST_NLGRP_EVENTS, GFP_ATOMIC);
+	return;
+
+free:
+	nlmsg_free(skb);
+lost:
+	vrdh_events_lost(vn);
 }
 
 /* The generator has no word for it: events tell of everybody's sockets */

@@ -3,7 +3,8 @@
  * Distributed hosts: which sockets have ports of the addresses.
  *
  * Each event has a number, whether it is sent or not, so that who listens sees
- * that one is missing and asks for all of them again.
+ * that one is missing, and the error of its socket that the last one is, and
+ * asks for all of them again.
  */
 
 #include <linux/sock_diag.h>
@@ -17,39 +18,55 @@
 #include "dhost.h"
 #include "genl.h"
 
-/* IPv4 address of the socket, 0 for all; false if it has none */
-static bool vrdh_sock_addr(const struct sock *sk, __be32 *addr)
+/* Families of which the socket is for all addresses, as bits */
+static unsigned int vrdh_sock_families(const struct sock *sk,
+				       const struct vrdh_key *key)
 {
-#if IS_ENABLED(CONFIG_IPV6)
-	if (sk->sk_family == AF_INET6) {
-		const struct in6_addr *addr6 = &sk->sk_v6_rcv_saddr;
+	if (ipv6_addr_any(&key->addr))
+		return BIT(VRDH_IPV6) |
+		       (ipv6_only_sock(sk) ? 0 : BIT(VRDH_IPV4));
 
-		if (ipv6_addr_v4mapped(addr6)) {
-			*addr = addr6->s6_addr32[3];
-			return true;
-		}
-		*addr = 0;
-		return ipv6_addr_any(addr6) && !ipv6_only_sock(sk);
-	}
-#endif
-	*addr = sk->sk_rcv_saddr;
+	return ipv6_addr_v4mapped(&key->addr) && !key->addr.s6_addr32[3] ?
+	       BIT(VRDH_IPV4) : 0;
+}
 
-	return sk->sk_family == AF_INET;
+bool vrdh_sock_covers(const struct sock *sk, const struct vrdh_key *key,
+		      const struct vrdh_host *host)
+{
+	unsigned int bit = BIT(vrdh_family_of(&host->key.addr));
+
+	if (key->ctx != host->key.ctx && key->ctx != SK_VRCTX_ANY)
+		return false;
+
+	return vrdh_sock_families(sk, key) & bit ||
+	       ipv6_addr_equal(&key->addr, &host->key.addr);
 }
 
 /* Its key, if it has a port of a distributed address. RCU. */
 bool vrdh_sock_key(struct vrdh_net *vn, const struct sock *sk,
 		   struct vrdh_key *key)
 {
-	if (!READ_ONCE(vn->count) || !inet_sk(sk)->inet_num ||
+	unsigned int families = 0;
+	int i;
+
+	for (i = 0; i < __VRDH_FAMILIES; i++) {
+		if (READ_ONCE(vn->family[i].count))
+			families |= BIT(i);
+	}
+	if (!families || !inet_sk(sk)->inet_num ||
 	    (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_UDP))
 		return false;
 
-	if (!vrdh_sock_addr(sk, &key->addr))
-		return false;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6)
+		key->addr = sk->sk_v6_rcv_saddr;
+	else
+#endif
+		ipv6_addr_set_v4mapped(sk->sk_rcv_saddr, &key->addr);
 	key->ctx = sk->sk_vrctx;
 
-	return !key->addr || vrdh_host_find(vn, key->addr, key->ctx);
+	return vrdh_sock_families(sk, key) & families ||
+	       vrdh_host_find(vn, &key->addr, key->ctx);
 }
 
 u64 vrdh_sock_cookie(struct sock *sk)
@@ -61,6 +78,25 @@ u64 vrdh_sock_cookie(struct sock *sk)
 	return (u64)cookie[1] << 32 | cookie[0];
 }
 
+static int vrdh_sock_fill_peer(struct sk_buff *skb, const struct sock *sk)
+{
+	u16 port = ntohs(inet_sk(sk)->inet_dport);
+	struct in6_addr addr;
+
+	if (!port)
+		return 0;
+
+	ipv6_addr_set_v4mapped(sk->sk_daddr, &addr);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6)
+		addr = sk->sk_v6_daddr;
+#endif
+
+	return vrdh_put_addr(skb, VR_DHOST_A_DHOST_PEER, &addr) ||
+	       nla_put_u16(skb, VR_DHOST_A_DHOST_PEER_PORT, port) ?
+	       -EMSGSIZE : 0;
+}
+
 static int vrdh_sock_fill(struct sk_buff *skb, struct sock *sk,
 			  const struct vrdh_key *key, u64 seq)
 {
@@ -69,7 +105,7 @@ static int vrdh_sock_fill(struct sk_buff *skb, struct sock *sk,
 
 	if (nla_put_u64_64bit(skb, VR_DHOST_A_DHOST_SEQ, seq,
 			      VR_DHOST_A_DHOST_PAD) ||
-	    nla_put_in_addr(skb, VR_DHOST_A_DHOST_ADDRESS, key->addr) ||
+	    vrdh_put_addr(skb, VR_DHOST_A_DHOST_ADDRESS, &key->addr) ||
 	    nla_put_u32(skb, VR_DHOST_A_DHOST_CONTEXT, ctx) ||
 	    nla_put_u8(skb, VR_DHOST_A_DHOST_PROTOCOL, sk->sk_protocol) ||
 	    nla_put_u16(skb, VR_DHOST_A_DHOST_PORT, inet->inet_num) ||
@@ -77,13 +113,11 @@ static int vrdh_sock_fill(struct sk_buff *skb, struct sock *sk,
 			      vrdh_sock_cookie(sk), VR_DHOST_A_DHOST_PAD))
 		return -EMSGSIZE;
 
-	if (inet->inet_dport && sk->sk_family == AF_INET &&
-	    (nla_put_in_addr(skb, VR_DHOST_A_DHOST_PEER, inet->inet_daddr) ||
-	     nla_put_u16(skb, VR_DHOST_A_DHOST_PEER_PORT,
-			 ntohs(inet->inet_dport))))
+	if (ipv6_addr_any(&key->addr) && ipv6_only_sock(sk) &&
+	    nla_put_flag(skb, VR_DHOST_A_DHOST_V6ONLY))
 		return -EMSGSIZE;
 
-	return 0;
+	return vrdh_sock_fill_peer(skb, sk);
 }
 
 /* Number an event of @sk, and tell who listens. @event is -1 for a bind() that
@@ -105,7 +139,7 @@ void vrdh_sock_tell(struct vrdh_net *vn, struct sock *sk,
 
 	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_ATOMIC);
 	if (!skb)
-		goto unlock;
+		goto lost;
 	hdr = genlmsg_put(skb, 0, 0, &vr_dhost_nl_family, 0,
 			  event < 0 ? VR_DHOST_CMD_BIND_NTF :
 				      VR_DHOST_CMD_SOCK_NTF);
@@ -116,11 +150,15 @@ void vrdh_sock_tell(struct vrdh_net *vn, struct sock *sk,
 	    nla_put_u32(skb, VR_DHOST_A_DHOST_PID,
 			in_task() ? task_tgid_nr(current) : 0)) {
 		nlmsg_free(skb);
-		goto unlock;
+		goto lost;
 	}
 	genlmsg_end(skb, hdr);
 	genlmsg_multicast_netns(&vr_dhost_nl_family, vn->net, skb, 0,
 				VR_DHOST_NLGRP_EVENTS, GFP_ATOMIC);
+	goto unlock;
+
+lost:
+	vrdh_events_lost(vn);
 unlock:
 	spin_unlock_bh(&vn->event_lock);
 }

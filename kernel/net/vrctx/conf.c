@@ -42,9 +42,14 @@ static struct vrctx_conf *vrctx_conf(const struct net *net, u32 id)
 	return ctx ? rcu_dereference_rtnl(ctx->conf) : NULL;
 }
 
+bool vrctx_conf_has(const struct net *net, u32 id)
+{
+	return vrctx_conf(net, id);
+}
+
 bool __vrctx_conf_own(const struct net_device *dev)
 {
-	return vrctx_conf(dev_net(dev), dev->vrctx);
+	return vrctx_conf_has(dev_net(dev), dev->vrctx);
 }
 
 /* The "all" that holds for the device. RTNL. */
@@ -174,7 +179,7 @@ static struct vrctx_conf *vrctx_conf_write(const struct ctl_table *ctl,
 		*ppos = pos;
 		return ERR_PTR(restart_syscall());
 	}
-	conf = vrctx_conf_get(net, vrctx_view());
+	conf = vrctx_conf_get(net, vrctx_view_of(net));
 	if (IS_ERR(conf))
 		rtnl_unlock();
 
@@ -193,7 +198,7 @@ static int vrctx_conf_read(const struct ctl_table *ctl, void *buffer,
 /* An open file of a device's sysctl may be older than where the device is */
 static bool vrctx_conf_dev_ok(const struct net_device *dev, int write)
 {
-	return !vrctx_dev_access(dev, vrctx_view(), write);
+	return !vrctx_dev_access(dev, vrctx_view_of(dev_net(dev)), write);
 }
 
 static void vrctx_conf4_set(struct net *net, struct vrctx_conf *conf,
@@ -204,6 +209,9 @@ static void vrctx_conf4_set(struct net *net, struct vrctx_conf *conf,
 	struct net_device *dev;
 
 	set_bit(i, cnf->state);
+	/* As devinet_sysctl_forward(): what is no change is none for devices */
+	if (forward && cnf->data[i] == val)
+		return;
 	WRITE_ONCE(cnf->data[i], val);
 	if (all && forward) {
 		IPV4_DEVCONF(conf->all4, ACCEPT_REDIRECTS) = !val;
@@ -214,7 +222,7 @@ static void vrctx_conf4_set(struct net *net, struct vrctx_conf *conf,
 	for_each_netdev(net, dev) {
 		struct in_device *in_dev = __in_dev_get_rtnl(dev);
 
-		if (!in_dev || dev->vrctx != vrctx_view())
+		if (!in_dev || dev->vrctx != vrctx_view_of(net))
 			continue;
 		if (forward)
 			vrctx_conf4_forward(in_dev, val);
@@ -242,7 +250,7 @@ int __vrctx_conf4(const struct ctl_table *ctl, int write, void *buffer,
 	}
 	if (!write) {
 		rcu_read_lock();
-		conf = vrctx_conf(net, vrctx_view());
+		conf = vrctx_conf(net, vrctx_view_of(net));
 		if (conf)
 			cnf = all ? &conf->all4 : &conf->dflt4;
 		val = READ_ONCE(cnf->data[i]);
@@ -271,10 +279,10 @@ static void vrctx_conf6_set(struct net *net, struct vrctx_conf *conf,
 		return;
 	conf->fwd6_all = val;
 	for_each_netdev(net, dev)
-		if (dev->vrctx == vrctx_view())
+		if (dev->vrctx == vrctx_view_of(net))
 			vrctx_conf6_forward(dev, val);
 	if (val)
-		rt6_purge_dflt_routers_vrctx(net, vrctx_view());
+		rt6_purge_dflt_routers_vrctx(net, vrctx_view_of(net));
 }
 
 int __vrctx_conf6(const struct ctl_table *ctl, int write, void *buffer,
@@ -291,7 +299,7 @@ int __vrctx_conf6(const struct ctl_table *ctl, int write, void *buffer,
 		       handler(ctl, write, buffer, lenp, ppos) : -EPERM;
 	if (!write) {
 		rcu_read_lock();
-		conf = vrctx_conf(net, vrctx_view());
+		conf = vrctx_conf(net, vrctx_view_of(net));
 		if (!conf)
 			val = READ_ONCE(*(int *)ctl->data);
 		else
@@ -351,8 +359,8 @@ int __vrctx_conf_mode(struct ctl_table_header *head,
 					  table)) ? mode & ~0222 : mode;
 
 	rcu_read_lock();
-	err = vrctx_dev_access(dev_get_by_name_rcu(net, name), vrctx_view(),
-			       true);
+	err = vrctx_dev_access(dev_get_by_name_rcu(net, name),
+			       vrctx_view_of(net), true);
 	rcu_read_unlock();
 
 	return err == -ENODEV ? mode & ~0777 : err ? mode & ~0222 : mode;

@@ -153,14 +153,15 @@ static void vrctx_map_grow(struct net *net, u32 id)
 	    size > max(16 * VRCTX_MAP_MIN, 8 * net->vrctx.count))
 		return;
 
-	map = kvzalloc(struct_size(map, slot, size), GFP_KERNEL | __GFP_NOWARN);
+	map = kvzalloc(struct_size(map, fib4, 2 * size),
+		       GFP_KERNEL | __GFP_NOWARN);
 	if (!map)
 		return;
 
 	map->size = size;
 	xa_for_each_range(&net->vrctx.xa, index, ctx, 0, size - 1) {
-		RCU_INIT_POINTER(map->slot[index].ctx, ctx);
-		RCU_INIT_POINTER(map->slot[index].fib4,
+		RCU_INIT_POINTER(vrctx_map_ctx(map)[index], ctx);
+		RCU_INIT_POINTER(map->fib4[index],
 				 rtnl_dereference(ctx->fib4));
 	}
 	vrctx_map_replace(net, map);
@@ -171,7 +172,7 @@ static void vrctx_map_set(struct net *net, u32 id, struct vrctx *ctx)
 	struct vrctx_map *map = rtnl_dereference(net->vrctx.map);
 
 	if (id < map->size)
-		rcu_assign_pointer(map->slot[id].ctx, ctx);
+		rcu_assign_pointer(vrctx_map_ctx(map)[id], ctx);
 	else if (ctx)
 		vrctx_map_grow(net, id);
 }
@@ -182,43 +183,47 @@ void vrctx_map_update(struct vrctx *ctx)
 	struct vrctx_map *map = rtnl_dereference(ctx->net->vrctx.map);
 
 	if (ctx->id < map->size)
-		rcu_assign_pointer(map->slot[ctx->id].fib4,
+		rcu_assign_pointer(map->fib4[ctx->id],
 				   rtnl_dereference(ctx->fib4));
 }
 
 /* Is there an ordinary FIB table with the number of that of context @id? */
 static bool vrctx_table_taken(struct net *net, u32 id)
 {
-	return fib_get_table(net, vrctx_table_id(id)) ||
+	return fib_get_table_0(net, vrctx_table_id(id)) ||
 	       vrctx_fib6_taken(net, vrctx_table_id(id));
 }
 
-/* Reserve @id, or the lowest free number if that is 0 */
-static int vrctx_reserve(struct net *net, u32 *id,
-			 struct netlink_ext_ack *extack)
+/* May there be a context with the number @id? */
+static int vrctx_check_id(struct net *net, u32 id,
+			  struct netlink_ext_ack *extack)
+{
+	struct vrctx *old = vrctx_find(net, id);
+
+	if (old && !old->dead) {
+		NL_SET_ERR_MSG(extack, "The number is taken");
+		return -EEXIST;
+	}
+	if (old) {
+		NL_SET_ERR_MSG(extack,
+			       "Sockets, tasks or connections of a deleted context still carry the number");
+		return -EAGAIN;
+	}
+	if (vrctx_table_taken(net, id)) {
+		NL_SET_ERR_MSG(extack, "The context's FIB table exists as an ordinary one");
+		return -EBUSY;
+	}
+
+	return 0;
+}
+
+/* Reserve the lowest number that is free */
+static int vrctx_reserve_id(struct net *net, u32 *id,
+			    struct netlink_ext_ack *extack)
 {
 	struct xarray *xa = &net->vrctx.xa;
 	u32 min = 1;
 	int err;
-
-	if (*id) {
-		struct vrctx *old = vrctx_find(net, *id);
-
-		if (old && !old->dead) {
-			NL_SET_ERR_MSG(extack, "The number is taken");
-			return -EEXIST;
-		}
-		if (old) {
-			NL_SET_ERR_MSG(extack,
-				       "Sockets or tasks of a deleted context still carry the number");
-			return -EAGAIN;
-		}
-		if (vrctx_table_taken(net, *id)) {
-			NL_SET_ERR_MSG(extack, "The context's FIB table exists as an ordinary one");
-			return -EBUSY;
-		}
-		return xa_reserve(xa, *id, GFP_KERNEL);
-	}
 
 	for (;;) {
 		err = xa_alloc(xa, id, NULL, XA_LIMIT(min, VRCTX_ID_MAX),
@@ -232,6 +237,17 @@ static int vrctx_reserve(struct net *net, u32 *id,
 		xa_release(xa, *id);
 		min = *id + 1;
 	}
+}
+
+/* Before a number other than 0 can be found and carried. RTNL. */
+void vrctx_on(void)
+{
+	/* cheaper to see here than there, below a lock */
+	if (static_key_enabled(&vrctx_used))
+		return;
+
+	vrctx_rx_on();
+	static_branch_enable(&vrctx_used);
 }
 
 /**
@@ -248,46 +264,49 @@ static int vrctx_reserve(struct net *net, u32 *id,
 struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
 			struct netlink_ext_ack *extack)
 {
-	struct vrctx_key key = { .net = net, .name = name };
+	struct xarray *xa = &net->vrctx.xa;
+	bool reserved = !id;
 	struct vrctx *ctx;
 	int err;
 
 	ASSERT_RTNL();
 
-	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
-	if (!ctx)
-		return ERR_PTR(-ENOMEM);
-
-	err = vrctx_reserve(net, &id, extack);
+	err = id ? vrctx_check_id(net, id, extack) :
+		   vrctx_reserve_id(net, &id, extack);
 	if (err)
-		goto err_free;
+		return ERR_PTR(err);
+	if (name && vrctx_find_name(net, name)) {
+		NL_SET_ERR_MSG(extack, "The name is taken");
+		err = -EEXIST;
+		goto err_release;
+	}
 
-	/* before the number can be found and carried */
-	static_branch_enable(&vrctx_used);
+	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	err = -ENOMEM;
+	if (!ctx)
+		goto err_release;
 
 	ctx->id = id;
 	ctx->net = net;
-	ctx->salt = get_random_u32() ? : 1;
 	refcount_set(&ctx->refs, 1);
-
 	if (name) {
-		char *dup = kstrdup(name, GFP_KERNEL_ACCOUNT);
-
-		err = -ENOMEM;
-		if (!dup)
-			goto err_release;
-		RCU_INIT_POINTER(ctx->name, dup);
-		err = rhashtable_lookup_insert_key(&vrctx_names, &key,
-						   &ctx->by_name,
-						   vrctx_names_params);
-		if (err == -EEXIST)
-			NL_SET_ERR_MSG(extack, "The name is taken");
-		if (err)
-			goto err_name;
+		RCU_INIT_POINTER(ctx->name, kstrdup(name, GFP_KERNEL_ACCOUNT));
+		if (!rcu_access_pointer(ctx->name))
+			goto err_free;
 	}
 
-	/* cannot fail, the slot is reserved */
-	xa_store(&net->vrctx.xa, id, ctx, GFP_KERNEL);
+	vrctx_on();
+
+	err = reserved ? xa_err(xa_store(xa, id, ctx, GFP_KERNEL)) :
+			 xa_insert(xa, id, ctx, GFP_KERNEL);
+	if (err)
+		goto err_name;
+	if (name) {
+		err = rhashtable_insert_fast(&vrctx_names, &ctx->by_name,
+					     vrctx_names_params);
+		if (err)
+			goto err_erase;
+	}
 	net->vrctx.count++;
 	net->vrctx.seq++;
 	vrctx_map_set(net, id, ctx);
@@ -295,12 +314,17 @@ struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
 	trace_vrctx_new(ctx);
 	return ctx;
 
+err_erase:
+	/* somebody may be looking at it */
+	xa_erase(xa, id);
+	synchronize_rcu();
 err_name:
 	kfree(rcu_dereference_raw(ctx->name));
-err_release:
-	xa_release(&net->vrctx.xa, id);
 err_free:
 	kfree(ctx);
+err_release:
+	if (reserved)
+		xa_release(xa, id);
 	return ERR_PTR(err);
 }
 
@@ -408,6 +432,7 @@ int vrctx_activate(struct vrctx *ctx)
 	if (err)
 		goto err_fib;
 
+	ctx->salt = get_random_u32() ? : 1;
 	/* pairs with the address dependency in vrctx_stats() */
 	smp_store_release(&ctx->stats, stats);
 	xa_set_mark(&ctx->net->vrctx.xa, ctx->id, VRCTX_ACTIVE);
@@ -533,14 +558,68 @@ bool vrctx_kill(struct vrctx *ctx)
 
 static atomic_t *vrctx_users(struct vrctx *ctx, enum vrctx_user user)
 {
-	return user == VRCTX_SOCK ? &ctx->socks : &ctx->tasks;
+	switch (user) {
+	case VRCTX_SOCK:
+		return &ctx->socks;
+	case VRCTX_TASK:
+		return &ctx->tasks;
+	default:
+		return &ctx->conns;
+	}
+}
+
+/* An active context has a socket: packets look for it from now on. Any context;
+ * it does no harm to do that twice.
+ */
+static void vrctx_has_socks(struct vrctx *ctx)
+{
+	int cpu;
+
+	if (likely(READ_ONCE(ctx->demux)))
+		return;
+
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(per_cpu_ptr(ctx->stats, cpu)->demux, true);
+	WRITE_ONCE(ctx->demux, true);
+}
+
+/* The carrier has its reference already */
+static void vrctx_count_user(struct vrctx *ctx, enum vrctx_user user)
+{
+	if (user == VRCTX_SOCK)
+		vrctx_has_socks(ctx);
+	atomic_inc(vrctx_users(ctx, user));
 }
 
 /* A further carrier of an active context; whoever calls has a reference */
 void vrctx_get_user(struct vrctx *ctx, enum vrctx_user user)
 {
 	refcount_inc(&ctx->refs);
-	atomic_inc(vrctx_users(ctx, user));
+	vrctx_count_user(ctx, user);
+}
+
+/**
+ * vrctx_tryget_id - become a carrier of an active context that may be gone
+ * @net: namespace
+ * @id: number, not 0
+ * @user: kind of carrier
+ *
+ * Context: any.
+ * Return: false if there is no such context (any more).
+ */
+bool vrctx_tryget_id(struct net *net, u32 id, enum vrctx_user user)
+{
+	struct vrctx *ctx;
+
+	rcu_read_lock();
+	ctx = vrctx_find_live(net, id);
+	if (ctx && !refcount_inc_not_zero(&ctx->refs))
+		ctx = NULL;
+	if (ctx)
+		vrctx_count_user(ctx, user);
+	rcu_read_unlock();
+
+	return ctx;
 }
 
 void vrctx_put_user(struct vrctx *ctx, enum vrctx_user user)

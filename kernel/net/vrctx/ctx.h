@@ -46,7 +46,7 @@ struct vrctx_pol;
 /**
  * struct vrctx - a virtual-router context
  * @id: number in @net
- * @salt: secret; never the same for a number that is used again
+ * @salt: secret, 0 unless active; never the same for a number that is used again
  * @fib4: IPv4 FIB table for the data path, NULL unless active and alive, and if
  *	there are IPv4 rules
  * @fib6: IPv6 FIB table, NULL unless active, and if there are IPv6 rules;
@@ -61,7 +61,10 @@ struct vrctx_pol;
  * @refs: one for being alive, one for each carrier
  * @socks: sockets, requests and timewait sockets
  * @tasks: threads
+ * @conns: tracked connections, one for each direction, and packets that wait
+ *	   for user space
  * @ndev: devices
+ * @demux: @stats has been told that there are sockets
  * @dead: deleted; nobody finds it any more but those that carry the number
  * @by_name: in the table of names
  * @rcu: freeing
@@ -83,7 +86,9 @@ struct vrctx {
 	refcount_t			refs;
 	atomic_t			socks;
 	atomic_t			tasks;
+	atomic_t			conns;
 	u32				ndev;
+	bool				demux;
 	bool				dead;
 	struct rhash_head		by_name;
 	union {
@@ -136,11 +141,18 @@ struct vrctx_table {
 #define VRCTX_NAME_0	"default"
 #define VRCTX_NAME_NONE	"-"
 
-/* Kind of a carrier, for the counters that user space sees */
+/* Kind of a carrier; user space sees how many there are of the first two */
 enum vrctx_user {
 	VRCTX_SOCK,
 	VRCTX_TASK,
+	VRCTX_CONN,
 };
+
+/* The contexts of a map */
+static inline struct vrctx __rcu **vrctx_map_ctx(const struct vrctx_map *map)
+{
+	return (struct vrctx __rcu **)(map->fib4 + map->size);
+}
 
 /* What carries @id resolves to, dead or alive. RCU or RTNL. */
 static inline struct vrctx *vrctx_find(const struct net *net, u32 id)
@@ -148,7 +160,7 @@ static inline struct vrctx *vrctx_find(const struct net *net, u32 id)
 	const struct vrctx_map *map = rcu_dereference_rtnl(net->vrctx.map);
 
 	if (likely(id < map->size))
-		return rcu_dereference_rtnl(map->slot[id].ctx);
+		return rcu_dereference_rtnl(vrctx_map_ctx(map)[id]);
 
 	return xa_load((struct xarray *)&net->vrctx.xa, id);
 }
@@ -182,6 +194,7 @@ static inline const char *vrctx_name(const struct vrctx *ctx)
 int vrctx_check_name(const char *name, struct netlink_ext_ack *extack);
 struct vrctx *vrctx_find_name(const struct net *net, const char *name);
 struct vrctx *vrctx_next(const struct net *net, u32 id);
+void vrctx_on(void);
 struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
 			struct netlink_ext_ack *extack);
 struct vrctx *vrctx_new_wait(struct net *net, u32 id, const char *name,
@@ -194,6 +207,7 @@ void vrctx_map_update(struct vrctx *ctx);
 void vrctx_put(struct vrctx *ctx);
 void vrctx_get_user(struct vrctx *ctx, enum vrctx_user user);
 void vrctx_put_user(struct vrctx *ctx, enum vrctx_user user);
+bool vrctx_tryget_id(struct net *net, u32 id, enum vrctx_user user);
 struct vrctx *vrctx_get_id(struct net *net, u32 id, enum vrctx_user user);
 void vrctx_net_init(struct net *net);
 void vrctx_net_exit(struct net *net);
@@ -315,12 +329,17 @@ int vrctx_leak_init(void);
 void vrctx_conf_enter(struct net_device *dev);
 void vrctx_conf_free(struct vrctx *ctx);
 
+/* ct.c */
+void vrctx_purge_notify(struct vrctx *ctx);
+
 /* purge.c */
 void vrctx_purge(struct vrctx *ctx);
 void vrctx_purge_flush(void);
 
 /* task.c */
 bool vrctx_may_see(const struct net *net, u32 id);
+/* The same about all of them: this is the number of none */
+#define vrctx_may_see_all(net)	vrctx_may_see(net, VRCTX_ANY)
 
 /* proc.c */
 #ifdef CONFIG_PROC_FS
@@ -332,6 +351,8 @@ static inline void vrctx_proc_exit(struct net *net) { }
 #endif
 
 /* netlink.c */
+#define VRCTX_NL_NOT_SEEN						\
+	"CAP_NET_ADMIN is required to see other contexts"
 void vrctx_notify(struct vrctx *ctx, u8 cmd);
 void vrctx_notify_dev(struct net_device *dev);
 struct sk_buff *vrctx_ntf_new(struct net *net, u8 cmd, void **hdr);

@@ -244,12 +244,13 @@ static void vrctx_test_carriers(struct kunit *test)
 
 	ctx = vrctx_test_new(net, 7, "seven");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx);
-	salt = ctx->salt;
-	KUNIT_EXPECT_EQ(test, vrctx_salt(net, 7), salt);
-	KUNIT_EXPECT_EQ(test, vrctx_salt(net, 0), 0);
 	KUNIT_EXPECT_PTR_EQ(test, vrctx_get_id(net, 8, VRCTX_SOCK),
 			    ERR_PTR(-ENOENT));
 	KUNIT_ASSERT_PTR_EQ(test, vrctx_get_id(net, 7, VRCTX_SOCK), ctx);
+	salt = ctx->salt;
+	KUNIT_EXPECT_NE(test, salt, 0);
+	KUNIT_EXPECT_EQ(test, vrctx_salt(net, 7), salt);
+	KUNIT_EXPECT_EQ(test, vrctx_salt(net, 0), 0);
 	KUNIT_ASSERT_PTR_EQ(test, vrctx_get_id(net, 7, VRCTX_TASK), ctx);
 	vrctx_sock_hold(net, 7);
 	KUNIT_EXPECT_TRUE(test, vrctx_sock_tryhold(net, 7));

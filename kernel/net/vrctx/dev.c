@@ -22,7 +22,7 @@
 static const struct net_device *vrctx_flush_dev;
 
 /* Where to count what is nobody's */
-DEFINE_PER_CPU(struct vrctx_stats, vrctx_no_stats);
+DEFINE_PER_CPU(struct vrctx_stats, vrctx_no_stats) = { .demux = true };
 EXPORT_PER_CPU_SYMBOL_GPL(vrctx_no_stats);
 
 /* Counters of context @id. RCU. */

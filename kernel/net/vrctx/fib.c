@@ -8,7 +8,9 @@
 
 #include <linux/inetdevice.h>
 #include <net/ip_fib.h>
+#include <net/nexthop.h>
 #include <net/route.h>
+#include <net/vrctx_ct.h>
 #include <net/vrctx_rules.h>
 
 #include "ctx.h"
@@ -366,3 +368,27 @@ void vrctx_fib_exit(struct net *net)
 		vrctx_fib_del(ctx);
 	}
 }
+
+unsigned int vrctx_addr_type(struct net *net, const struct net_device *dev,
+			     __be32 addr, u32 ctx)
+{
+	struct flowi4 fl4 = { .daddr = addr };
+	unsigned int type = RTN_UNICAST;
+	struct fib_table *table;
+	struct fib_result res;
+
+	if (ipv4_is_zeronet(addr) || ipv4_is_lbcast(addr))
+		return RTN_BROADCAST;
+	if (ipv4_is_multicast(addr))
+		return RTN_MULTICAST;
+
+	rcu_read_lock();
+	table = vrctx_fib_table(net, vrctx_table_id(ctx));
+	if (table && !fib_table_lookup(table, &fl4, &res, FIB_LOOKUP_NOREF) &&
+	    (!dev || dev == fib_info_nhc(res.fi, 0)->nhc_dev))
+		type = res.type;
+	rcu_read_unlock();
+
+	return type;
+}
+EXPORT_SYMBOL_GPL(vrctx_addr_type);

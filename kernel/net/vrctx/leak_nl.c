@@ -285,6 +285,12 @@ int vrctx_nl_leak_get_doit(struct sk_buff *skb, struct genl_info *info)
 	void *hdr;
 	int err;
 
+	/* one of the two would be another one, which may not even exist */
+	if (!vrctx_may_see_all(genl_info_net(info))) {
+		NL_SET_ERR_MSG(info->extack, VRCTX_NL_NOT_SEEN);
+		return -EPERM;
+	}
+
 	rsp = vrctx_nl_reply_new(info, &hdr);
 	if (!rsp)
 		return -ENOMEM;
@@ -292,10 +298,6 @@ int vrctx_nl_leak_get_doit(struct sk_buff *skb, struct genl_info *info)
 	rtnl_lock();
 	leak = vrctx_leak_named(info);
 	err = PTR_ERR_OR_ZERO(leak);
-	if (!err && !vrctx_leak_seen(genl_info_net(info), leak)) {
-		NL_SET_ERR_MSG(info->extack, "CAP_NET_ADMIN is required to see other contexts");
-		err = -EPERM;
-	}
 	if (!err)
 		err = vrctx_leak_fill(rsp, leak);
 	rtnl_unlock();

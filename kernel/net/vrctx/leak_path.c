@@ -19,6 +19,7 @@
 #include <net/ipv6.h>
 #include <net/route.h>
 #include <net/vrctx_conf.h>
+#include <net/vrctx_ct.h>
 
 #include "leak.h"
 
@@ -45,9 +46,13 @@ static bool vrctx_leak_addrs4(const struct iphdr *iph)
 /* The packet has a route in the second context: it goes on there */
 static void vrctx_leak_cross(struct vrctx_leak *leak, struct sk_buff *skb)
 {
-	/* tracked, if at all, in the first one */
-	nf_reset_ct(skb);
+	vrctx_ct_cross(leak->net, skb, leak->to);
 	skb_set_vrctx(skb, leak->to);
+	/* inet_sdif(): a VRF that it came by is none of the second one's */
+	if (leak->family == AF_INET)
+		IPCB(skb)->flags &= ~IPSKB_L3SLAVE;
+	else
+		IP6CB(skb)->flags &= ~IP6SKB_L3SLAVE;
 	this_cpu_inc(leak->stats->packets);
 	this_cpu_add(leak->stats->bytes, skb->len);
 }

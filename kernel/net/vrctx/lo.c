@@ -193,15 +193,19 @@ int __vrctx_lo4_ifr(unsigned int cmd, bool alias, __be32 addr,
 {
 	struct in_device *lo = *in_dev;
 	struct vrctx *ctx;
+	u32 id;
 
 	if (!lo || !(lo->dev->flags & IFF_LOOPBACK))
+		return 0;
+	id = vrctx_view_of(dev_net(lo->dev));
+	if (!id)
 		return 0;
 	if (!alias && (!addr || ipv4_is_loopback(addr)))
 		return 0;
 	if (cmd == SIOCSIFADDR && vrctx_lo4_shared(lo, addr))
 		return -EEXIST;
 
-	ctx = vrctx_find_live(dev_net(lo->dev), vrctx_view());
+	ctx = vrctx_find_live(dev_net(lo->dev), id);
 	if (!ctx)
 		return -ENETUNREACH;
 	*in_dev = cmd == SIOCSIFADDR ? vrctx_lo4_new(ctx, lo) :

@@ -109,13 +109,13 @@ int __vrctx_lo6_ifr(struct net *net, int ifindex, const struct in6_addr *addr,
 	struct vrctx *ctx;
 	int err;
 
-	err = vrctx_dev_access(dev, vrctx_view(), false);
+	err = vrctx_dev_access(dev, vrctx_view_of(net), false);
 	if (err || !(dev->flags & IFF_LOOPBACK))
 		return err;
 	if (!create && ipv6_addr_loopback(addr))
 		return -EPERM;
 
-	ctx = vrctx_find_live(net, vrctx_view());
+	ctx = vrctx_find_live(net, vrctx_view_of(net));
 	if (!ctx)
 		return -ENETUNREACH;
 	err = vrctx_lo6_get(ctx, dev, lo, create);

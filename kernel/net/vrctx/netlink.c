@@ -33,8 +33,16 @@ static int vrctx_nl_may_see(struct genl_info *info, u32 id)
 	if (vrctx_may_see(genl_info_net(info), id))
 		return 0;
 
-	NL_SET_ERR_MSG(info->extack, "CAP_NET_ADMIN is required to see other contexts");
+	NL_SET_ERR_MSG(info->extack, VRCTX_NL_NOT_SEEN);
 	return -EPERM;
+}
+
+/* Is that the name of @ctx, if there is one? */
+static bool vrctx_named(const struct vrctx *ctx, const char *name)
+{
+	const char *own = ctx ? vrctx_name(ctx) : NULL;
+
+	return own && !strcmp(own, name);
 }
 
 /* The context that the request names by number, name, or both. RCU or RTNL.
@@ -82,6 +90,28 @@ static int vrctx_nl_ctx(struct genl_info *info, struct vrctx **ctx)
 	return 0;
 }
 
+/* The same of a request to look at it. Who may see its own context only is not
+ * told whether there is another one.
+ */
+static int vrctx_nl_ctx_seen(struct genl_info *info, struct vrctx **ctx)
+{
+	struct nlattr *nla_name = info->attrs[VRCTX_A_CTX_NAME];
+	struct nlattr *nla_id = info->attrs[VRCTX_A_CTX_ID];
+	struct net *net = genl_info_net(info);
+	u32 own = vrctx_view_of(net);
+
+	if (!vrctx_may_see_all(net)) {
+		*ctx = vrctx_find(net, own);
+		if ((nla_id && nla_get_u32(nla_id) != own) ||
+		    (nla_name && !vrctx_named(*ctx, nla_data(nla_name)))) {
+			NL_SET_ERR_MSG(info->extack, VRCTX_NL_NOT_SEEN);
+			return -EPERM;
+		}
+	}
+
+	return vrctx_nl_ctx(info, ctx);
+}
+
 /* The same of a request to change the context, which cannot be number 0 */
 static struct vrctx *vrctx_nl_change(struct genl_info *info)
 {
@@ -106,26 +136,46 @@ static int vrctx_nl_put_name(struct sk_buff *skb, const struct vrctx *ctx)
 	return name ? nla_put_string(skb, VRCTX_A_CTX_NAME, name) : 0;
 }
 
+/* Numbers, all at once: who dumps contexts gets a hundred thousand of these */
+struct vrctx_nl_u32 {
+	struct nlattr	nla;
+	u32		val;
+};
+
+static int vrctx_nl_put_u32s(struct sk_buff *skb, const struct vrctx_nl_u32 *num,
+			     unsigned int count)
+{
+	static_assert(sizeof(*num) == NLA_HDRLEN + sizeof(u32));
+
+	if (skb_tailroom(skb) < count * sizeof(*num))
+		return -EMSGSIZE;
+
+	skb_put_data(skb, num, count * sizeof(*num));
+	return 0;
+}
+
+#define VRCTX_NL_U32(type, num)						\
+	{ .nla = { NLA_HDRLEN + sizeof(u32), type }, .val = (num) }
+
 /* In all of these @ctx is NULL for context 0. RCU or RTNL. */
 static int vrctx_nl_fill_ctx(struct sk_buff *skb, const struct net *net,
 			     const struct vrctx *ctx)
 {
-	if (nla_put_u32(skb, VRCTX_A_CTX_ID, ctx ? ctx->id : 0) ||
-	    vrctx_nl_put_name(skb, ctx) ||
-	    nla_put_u32(skb, VRCTX_A_CTX_TABLE,
-			ctx ? vrctx_table_id(ctx->id) : RT_TABLE_MAIN) ||
-	    nla_put_u32(skb, VRCTX_A_CTX_DEVICES,
-			ctx ? READ_ONCE(ctx->ndev) : vrctx_dev_count(net)))
-		return -EMSGSIZE;
+	const struct vrctx_nl_u32 num[] = {
+		VRCTX_NL_U32(VRCTX_A_CTX_ID, ctx ? ctx->id : 0),
+		VRCTX_NL_U32(VRCTX_A_CTX_TABLE,
+			     ctx ? vrctx_table_id(ctx->id) : RT_TABLE_MAIN),
+		VRCTX_NL_U32(VRCTX_A_CTX_DEVICES,
+			     ctx ? READ_ONCE(ctx->ndev) : vrctx_dev_count(net)),
+		/* those of context 0 are not counted */
+		VRCTX_NL_U32(VRCTX_A_CTX_SOCKETS,
+			     ctx ? atomic_read(&ctx->socks) : 0),
+		VRCTX_NL_U32(VRCTX_A_CTX_TASKS,
+			     ctx ? atomic_read(&ctx->tasks) : 0),
+	};
 
-	/* those of context 0 are not counted */
-	if (ctx && (nla_put_u32(skb, VRCTX_A_CTX_SOCKETS,
-				atomic_read(&ctx->socks)) ||
-		    nla_put_u32(skb, VRCTX_A_CTX_TASKS,
-				atomic_read(&ctx->tasks))))
-		return -EMSGSIZE;
-
-	return 0;
+	return vrctx_nl_put_u32s(skb, num, ctx ? ARRAY_SIZE(num) : 3) ? :
+	       vrctx_nl_put_name(skb, ctx);
 }
 
 static int vrctx_nl_fill_stats(struct sk_buff *skb, const struct net *net,
@@ -232,9 +282,7 @@ static int vrctx_nl_get(struct genl_info *info, vrctx_nl_fill_t fill)
 		return -ENOMEM;
 
 	rcu_read_lock();
-	err = vrctx_nl_ctx(info, &ctx);
-	if (!err)
-		err = vrctx_nl_may_see(info, ctx ? ctx->id : 0);
+	err = vrctx_nl_ctx_seen(info, &ctx);
 	if (!err)
 		err = fill(rsp, genl_info_net(info), ctx);
 	rcu_read_unlock();
@@ -554,7 +602,7 @@ static int vrctx_nl_dump_filter(struct netlink_callback *cb,
 		return 0;
 
 	rcu_read_lock();
-	err = vrctx_nl_ctx(info, &ctx);
+	err = vrctx_nl_ctx_seen(info, &ctx);
 	if (!err) {
 		dump->filter = true;
 		dump->id = ctx ? ctx->id : 0;

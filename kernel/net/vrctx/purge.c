@@ -18,6 +18,7 @@
 #include <net/tcp.h>
 #include <net/udp.h>
 #include <net/udplite.h>
+#include <net/vrctx_ct.h>
 
 #include "ctx.h"
 
@@ -140,7 +141,7 @@ static void vrctx_purge_raw(struct raw_hashinfo *hashinfo,
 }
 
 /* Fragments of packets that will never be whole */
-static void vrctx_purge_frags(struct fqdir *fqdir, u32 id, bool ipv6)
+void vrctx_purge_frags(struct fqdir *fqdir, u32 id, bool ipv6)
 {
 	struct rhashtable_iter hti;
 	struct inet_frag_queue *fq;
@@ -169,6 +170,7 @@ static void vrctx_purge_frags(struct fqdir *fqdir, u32 id, bool ipv6)
 	rhashtable_walk_stop(&hti);
 	rhashtable_walk_exit(&hti);
 }
+EXPORT_SYMBOL_GPL(vrctx_purge_frags);
 
 static void vrctx_purge_socks(struct vrctx *ctx)
 {
@@ -227,6 +229,7 @@ void vrctx_purge(struct vrctx *ctx)
 		vrctx_purge_frags(net->ipv6.fqdir, ctx->id, true);
 #endif
 	inetpeer_purge_vif(net->ipv4.peers, vrctx_l3dom(ctx->id));
+	vrctx_purge_notify(ctx);
 	vrctx_purge_socks(ctx);
 
 	if (!static_branch_unlikely(&vrctx_any_used))

@@ -124,6 +124,10 @@ static int vrctx_req_link(struct vrctx_req *req)
 		NL_SET_ERR_MSG(req->extack, "Another namespace cannot be reached from a context");
 		return -EPERM;
 	}
+	if (req->change && nlmsg_find_attr(req->nlh, sizeof(*ifm), IFLA_XDP)) {
+		NL_SET_ERR_MSG(req->extack, "Programs of devices are not supported in a context");
+		return -EOPNOTSUPP;
+	}
 	err = vrctx_req_attr_index(req, sizeof(*ifm), IFLA_LINK);
 	if (!err)
 		err = vrctx_req_attr_index(req, sizeof(*ifm), IFLA_MASTER);
@@ -203,6 +207,11 @@ static int vrctx_req_neigh(const struct vrctx_req *req)
 		err = vrctx_req_attr_index(req, sizeof(*ndm), NDA_IFINDEX);
 	if (err)
 		return err;
+	/* its number would be that of a group of context 0 */
+	if (nlmsg_find_attr(req->nlh, sizeof(*ndm), NDA_NH_ID)) {
+		NL_SET_ERR_MSG(req->extack, "Fdb nexthops are not supported in a context");
+		return -EOPNOTSUPP;
+	}
 	if (ndm->ndm_ifindex)
 		return vrctx_req_index(req, ndm->ndm_ifindex);
 	if (!req->change)
@@ -415,6 +424,7 @@ u32 __vrctx_nl_meant(const struct sk_buff *skb, const struct nlmsghdr *nlh,
 	/* not context 0 for want of a better one */
 	return nla_len(nla) == sizeof(u32) ? nla_get_u32(nla) : VRCTX_ANY;
 }
+EXPORT_SYMBOL_GPL(__vrctx_nl_meant);
 
 /* A further table of the context: one that is there, or that a route is put
  * into.

@@ -38,6 +38,7 @@ static int vrctx_sock_family(int family, int type, int protocol)
 		     protocol == NETLINK_GENERIC ||
 		     protocol == NETLINK_SOCK_DIAG ||
 		     protocol == NETLINK_KOBJECT_UEVENT ||
+		     protocol == NETLINK_NETFILTER ||
 		     protocol == NETLINK_AUDIT;
 		break;
 	case AF_INET:
@@ -114,17 +115,7 @@ EXPORT_SYMBOL_GPL(__vrctx_sock_hold);
 
 bool __vrctx_sock_tryhold(struct net *net, u32 id)
 {
-	struct vrctx *ctx;
-
-	rcu_read_lock();
-	ctx = vrctx_find_live(net, id);
-	if (ctx && !refcount_inc_not_zero(&ctx->refs))
-		ctx = NULL;
-	if (ctx)
-		atomic_inc(&ctx->socks);
-	rcu_read_unlock();
-
-	return ctx;
+	return vrctx_tryget_id(net, id, VRCTX_SOCK);
 }
 EXPORT_SYMBOL_GPL(__vrctx_sock_tryhold);
 
@@ -253,6 +244,7 @@ static int vrctx_sk_in_use(const struct sock *sk)
 static void vrctx_any_on(void)
 {
 	rtnl_lock();
+	vrctx_on();
 	static_branch_enable(&vrctx_any_used);
 	rtnl_unlock();
 }

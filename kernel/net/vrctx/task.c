@@ -11,6 +11,7 @@
 #include <linux/kstrtox.h>
 #include <linux/nsproxy.h>
 #include <linux/ptrace.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
 #include <linux/uaccess.h>
@@ -67,21 +68,27 @@ void __vrctx_task_leave(struct task_struct *task, struct net *net)
  * Who controls a task has the use of its sockets, and can make it open others.
  *
  * Return: true if the two are in the same context of the same namespace, or
- *	   current could move itself there.
+ *	   current could move itself there. Of another namespace, where the
+ *	   numbers mean nothing, if neither knows contexts.
  */
 bool vrctx_ptrace_ok(struct task_struct *task)
 {
 	const struct nsproxy *ns = task->nsproxy;
+	u32 own;
 
 	lockdep_assert_held(&task->alloc_lock);
 
-	if (likely(!task->vrctx && !READ_ONCE(current->vrctx)))
+	if (!vrctx_active())
 		return true;
+	own = READ_ONCE(current->vrctx);
+	/* it exits, and has neither memory nor descriptors any more */
 	if (!ns)
-		return false;
+		return !task->vrctx && !own;
+	if (ns->net_ns != current->nsproxy->net_ns)
+		return (!own && xa_empty(&ns->net_ns->vrctx.xa)) ||
+		       ns_capable(ns->net_ns->user_ns, CAP_NET_ADMIN);
 
-	return (ns->net_ns == current->nsproxy->net_ns &&
-		task->vrctx == READ_ONCE(current->vrctx)) ||
+	return likely(task->vrctx == own) ||
 	       ns_capable(ns->net_ns->user_ns, CAP_NET_ADMIN);
 }
 
@@ -92,13 +99,27 @@ bool vrctx_netns_enter_ok(const struct net *net)
 	       ns_capable(net->user_ns, CAP_NET_ADMIN);
 }
 
+/* Its number tells for its own namespace. It may have left another one, for
+ * context 0 of one that it made, but not a context there; who could go back by
+ * setns() is where that would lead.
+ */
+u32 __vrctx_view_of(const struct net *net)
+{
+	const struct nsproxy *ns = current->nsproxy;
+
+	if (likely(ns && net_eq(net, ns->net_ns)))
+		return task_vrctx(current);
+
+	return xa_empty(&net->vrctx.xa) ||
+	       ns_capable_noaudit(net->user_ns, CAP_NET_ADMIN) ? 0 :
+	       VRCTX_NOBODY;
+}
+EXPORT_SYMBOL_GPL(__vrctx_view_of);
+
 /* May current read about context @id of @net? */
 bool vrctx_may_see(const struct net *net, u32 id)
 {
-	u32 own = READ_ONCE(current->vrctx);
-
-	return likely(!own) ||
-	       (own == id && net_eq(net, current->nsproxy->net_ns)) ||
+	return vrctx_seen(id, vrctx_view_of(net)) ||
 	       ns_capable_noaudit(net->user_ns, CAP_NET_ADMIN);
 }
 
@@ -112,6 +133,10 @@ int vrctx_task_show(struct seq_file *m, struct task_struct *task)
 	id = vrctx_task_get(task, &net);
 	if (!net)
 		return -ESRCH;
+	if (!same_thread_group(task, current) && !vrctx_may_see(net, id)) {
+		put_net(net);
+		return -EPERM;
+	}
 
 	if (!id) {
 		seq_puts(m, "0 " VRCTX_NAME_0 "\n");

@@ -6,12 +6,15 @@
 
 #include <linux/inet_diag.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/string.h>
 #include <net/netlink.h>
 #include <net/route.h>
 #include <net/vrctx_view.h>
+#include <uapi/linux/bpf.h>
 
 #include "ctx.h"
 
@@ -49,8 +52,8 @@ int __vrctx_view_ifr(struct net *net, unsigned int cmd, const char *name)
 		return -EOPNOTSUPP;
 
 	rcu_read_lock();
-	err = vrctx_dev_access(dev_get_by_name_rcu(net, name), vrctx_view(),
-			       !vrctx_ioctl_reads(cmd));
+	err = vrctx_dev_access(dev_get_by_name_rcu(net, name),
+			       vrctx_view_of(net), !vrctx_ioctl_reads(cmd));
 	rcu_read_unlock();
 
 	return err;
@@ -62,7 +65,7 @@ int __vrctx_view_change(struct net *net, int ifindex)
 
 	rcu_read_lock();
 	err = vrctx_dev_access(dev_get_by_index_rcu(net, ifindex),
-			       vrctx_view(), true);
+			       vrctx_view_of(net), true);
 	rcu_read_unlock();
 
 	return err;
@@ -81,7 +84,7 @@ struct rtable *vrctx_view_route(struct net *net, __be32 addr)
 		.flowi4_scope	= RT_SCOPE_LINK,
 	};
 
-	flowi4_set_l3dom(&fl4, vrctx_l3dom(vrctx_view()));
+	flowi4_set_l3dom(&fl4, vrctx_l3dom(vrctx_view_of(net)));
 	return ip_route_output_key(net, &fl4);
 }
 
@@ -107,15 +110,26 @@ int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
 static const char * const vrctx_proc_names[] = {
 	"anycast6", "arp", "dev", "dev_mcast", "fib_trie", "icmp", "icmp6",
 	"if_inet6", "igmp", "igmp6", "ip6_flowlabel", "ipv6_route", "mcfilter",
-	"mcfilter6", "netlink", "netstat", "packet", "protocols", "ptype",
-	"raw", "raw6", "route", "rt6_stats", "snmp", "snmp6", "sockstat",
-	"sockstat6", "tcp", "tcp6", "udp", "udp6", "udplite", "udplite6",
-	"unix", "vrctx",
+	"mcfilter6", "netlink", "netstat", "nf_conntrack",
+	"nf_conntrack_expect", "packet", "protocols", "psched", "ptype", "raw",
+	"raw6", "route", "rt6_stats", "rt_cache", "snmp", "snmp6", "sockstat",
+	"sockstat6", "softnet_stat", "tcp", "tcp6", "udp", "udp6", "udplite",
+	"udplite6", "unix", "vrctx",
 };
 
-bool __vrctx_view_proc(const char *name)
+bool __vrctx_view_proc(const char *dir, const char *name)
 {
 	unsigned int i;
+
+	/* its files are named after devices and look at them */
+	if (dir && !strcmp(dir, "dev_snmp6"))
+		return true;
+	/* of what nfnetlink refuses there are statistics, too */
+	if (dir)
+		return !strcmp(dir, "stat") &&
+		       (!strcmp(name, "arp_cache") ||
+			!strcmp(name, "ndisc_cache") ||
+			!strcmp(name, "rt_cache"));
 
 	for (i = 0; i < ARRAY_SIZE(vrctx_proc_names); i++)
 		if (!strcmp(name, vrctx_proc_names[i]))
@@ -123,6 +137,60 @@ bool __vrctx_view_proc(const char *name)
 
 	return false;
 }
+
+bool __vrctx_view_bpf(unsigned int prog_type)
+{
+	switch (prog_type) {
+	case BPF_PROG_TYPE_SCHED_CLS:
+	case BPF_PROG_TYPE_SCHED_ACT:
+	case BPF_PROG_TYPE_XDP:
+	case BPF_PROG_TYPE_LWT_IN:
+	case BPF_PROG_TYPE_LWT_OUT:
+	case BPF_PROG_TYPE_LWT_XMIT:
+	case BPF_PROG_TYPE_LWT_SEG6LOCAL:
+	case BPF_PROG_TYPE_FLOW_DISSECTOR:
+	case BPF_PROG_TYPE_SK_LOOKUP:
+	case BPF_PROG_TYPE_NETFILTER:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Connections and expectations. Rule sets are shared by all contexts, so those
+ * inside neither see nor change them; statistics count for the namespace.
+ */
+int __vrctx_nfnl_check(u16 type, struct netlink_ext_ack *extack)
+{
+	bool ok = false;
+
+	switch (NFNL_SUBSYS_ID(type)) {
+	case NFNL_SUBSYS_CTNETLINK:
+		switch (NFNL_MSG_TYPE(type)) {
+		case IPCTNL_MSG_CT_NEW:
+		case IPCTNL_MSG_CT_GET:
+		case IPCTNL_MSG_CT_DELETE:
+		case IPCTNL_MSG_CT_GET_CTRZERO:
+		case IPCTNL_MSG_CT_GET_DYING:
+		case IPCTNL_MSG_CT_GET_UNCONFIRMED:
+			ok = true;
+		}
+		break;
+	case NFNL_SUBSYS_CTNETLINK_EXP:
+		switch (NFNL_MSG_TYPE(type)) {
+		case IPCTNL_MSG_EXP_NEW:
+		case IPCTNL_MSG_EXP_GET:
+		case IPCTNL_MSG_EXP_DELETE:
+			ok = true;
+		}
+	}
+
+	if (!ok)
+		NL_SET_ERR_MSG(extack, "Not supported in a context");
+
+	return ok ? 0 : -EOPNOTSUPP;
+}
+EXPORT_SYMBOL_GPL(__vrctx_nfnl_check);
 
 bool __vrctx_diag_ok(const struct nlmsghdr *nlh)
 {
