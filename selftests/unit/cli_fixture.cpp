@@ -50,6 +50,10 @@ vr::Result<void> FakeSystem::become(const vrctl::User &user) {
     return {};
 }
 
+vr::Result<std::vector<vrctl::Interface>> FakeSystem::interfaces() {
+    return devices;
+}
+
 int FakeSystem::exec(std::span<const std::string> command) {
     log.emplace_back("exec");
     launched.assign(command.begin(), command.end());

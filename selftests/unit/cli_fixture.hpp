@@ -20,11 +20,13 @@ class FakeSystem final : public vrctl::System {
     vr::Result<void> enter(const vr::Ref &ref) override;
     vr::Result<vrctl::User> find_user(const std::string &name) override;
     vr::Result<void> become(const vrctl::User &user) override;
+    vr::Result<std::vector<vrctl::Interface>> interfaces() override;
     int exec(std::span<const std::string> command) override;
 
     std::vector<std::string> log;
     std::vector<std::string> launched;
     FakeKernel::Datagrams events;
+    std::vector<vrctl::Interface> devices;
     vr::Membership own{0, "default"};
     int open_error = 0;
     int join_error = 0;

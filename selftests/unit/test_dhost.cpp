@@ -27,7 +27,12 @@ using wire::u32;
 using wire::u64;
 
 constexpr uint16_t family = 0x31;
-const vr::dhost::Key key{{10, 0, 0, 1}, 7, 42};
+const vr::dhost::Key key{vr::dhost::Ipv4{10, 0, 0, 1}, 7, 42};
+const vr::dhost::Key key6{
+    vr::dhost::Ipv6{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+const Bytes raw6 =
+    wire::raw({0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+const Bytes any6 = wire::raw({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
 const Bytes address = attr(VR_DHOST_A_DHOST_ADDRESS, wire::raw({10, 0, 0, 1})) +
                       attr(VR_DHOST_A_DHOST_CONTEXT, u32(7));
 
@@ -105,6 +110,14 @@ bool adds_a_host() {
            is(asked, VR_DHOST_CMD_HOST_NEW, VR_DHOST_A_DHOST_TIMEOUT, u32(50));
 }
 
+bool adds_a_host_of_ipv6() {
+    Asked asked = ask({wire::ack(2, 0)}, [](vr::Client &client) {
+        return vr::dhost::add_host(client, {.key = key6, .own = 3});
+    });
+    return asked.code == 0 &&
+           is(asked, VR_DHOST_CMD_HOST_NEW, VR_DHOST_A_DHOST_ADDRESS, raw6);
+}
+
 bool adds_a_member() {
     Asked asked = ask({wire::ack(2, 0)}, [](vr::Client &client) {
         return vr::dhost::add_member(
@@ -132,10 +145,22 @@ bool sets_ports() {
            is(asked, VR_DHOST_CMD_PORT_SET, VR_DHOST_A_DHOST_NODE, u32(2));
 }
 
+bool sets_grants() {
+    Asked asked = ask({wire::ack(2, 0)}, [](vr::Client &client) {
+        return vr::dhost::set_grants(client, key, vr::dhost::Grants::allow, 0);
+    });
+    return asked.code == 0 &&
+           is(asked, VR_DHOST_CMD_HOST_SET, VR_DHOST_A_DHOST_GRANTS, u32(2)) &&
+           !asked.request.attrs.count(VR_DHOST_A_DHOST_LEAD) &&
+           !asked.request.attrs.count(VR_DHOST_A_DHOST_TIMEOUT);
+}
+
 void requests(void **) {
     expect_true(adds_a_host());
+    expect_true(adds_a_host_of_ipv6());
     expect_true(adds_a_member());
     expect_true(sets_ports());
+    expect_true(sets_grants());
 }
 
 bool says_why() {
@@ -197,13 +222,56 @@ void shows_a_host(void **) {
     expect_text(text.c_str(),
                 "{\"address\":\"10.0.0.1\",\"ctx\":7,\"own\":1,\"lead\":2,"
                 "\"epoch\":42,\"slice\":null,\"grants\":\"refuse\","
-                "\"timeout\":0,\"members\":2,\"ports\":5,\"local\":101,"
+                "\"timeout\":0,\"handover\":\"on\",\"members\":2,"
+                "\"ports\":5,\"local\":101,"
                 "\"as_lead\":102,\"handed_over\":103,\"flooded\":104,"
                 "\"ignored\":105,\"failed\":106,\"from_member\":107,"
                 "\"fragments\":108,\"arp_ignored\":109,"
                 "\"arp_silenced\":110}\n"
                 "{\"node\":3,\"ifindex\":4,\"lladdr\":\"02:00:00:00:00:ab\","
                 "\"slice\":\"1-9\"}\n2");
+}
+
+Bytes socket_reply(const Bytes &address, const Bytes &more) {
+    return wire::message(
+        family, NLM_F_MULTI, 2,
+        wire::genl(VR_DHOST_CMD_SOCK_GET,
+                   attr(VR_DHOST_A_DHOST_ADDRESS, address) +
+                       attr(VR_DHOST_A_DHOST_SEQ, u64(5)) +
+                       attr(VR_DHOST_A_DHOST_EVENT, u32(1)) +
+                       attr(VR_DHOST_A_DHOST_PROTOCOL, wire::raw({6})) +
+                       attr(VR_DHOST_A_DHOST_PORT, u16(80)) +
+                       attr(VR_DHOST_A_DHOST_COOKIE, u64(9)) + more));
+}
+
+std::string listed(const Bytes &reply) {
+    std::string text;
+    ask({reply + wire::done(2)}, [&](vr::Client &client) -> vr::Result<void> {
+        auto sockets = vr::dhost::list_sockets(client);
+        if (!sockets)
+            return sockets.error();
+        for (const vr::dhost::Event &event : *sockets)
+            text += vrctl::to_json(vrctl::dhost::record(event));
+        return {};
+    });
+    return text;
+}
+
+void shows_sockets(void **) {
+    static std::string text;
+    text = listed(
+        socket_reply(raw6, attr(VR_DHOST_A_DHOST_PEER, raw6) +
+                               attr(VR_DHOST_A_DHOST_PEER_PORT, u16(7))) +
+        socket_reply(any6, attr(VR_DHOST_A_DHOST_V6ONLY, {})));
+    expect_text(text.c_str(),
+                "{\"event\":\"listening\",\"address\":\"fd00::1\",\"ctx\":0,"
+                "\"v6only\":null,\"protocol\":\"tcp\",\"port\":80,"
+                "\"peer\":\"fd00::1\",\"peer_port\":7,\"cookie\":9,\"pid\":0,"
+                "\"seq\":5}\n"
+                "{\"event\":\"listening\",\"address\":\"::\",\"ctx\":0,"
+                "\"v6only\":1,\"protocol\":\"tcp\",\"port\":80,"
+                "\"peer\":null,\"peer_port\":0,\"cookie\":9,\"pid\":0,"
+                "\"seq\":5}\n");
 }
 
 int malformed_code(const Bytes &reply) {
@@ -230,7 +298,7 @@ void malformed(void **) {
 }
 
 bool same_address(const std::string &text) {
-    auto parsed = vr::dhost::parse_ipv4(text);
+    auto parsed = vr::dhost::parse_ip(text);
     return parsed && vr::dhost::text(*parsed) == text;
 }
 
@@ -245,8 +313,9 @@ bool same_range(const std::string &text) {
 }
 
 void texts(void **) {
-    expect_true(same_address("10.0.0.1"));
-    for (const char *bad : {"", "10.0.0", "10.0.0.256", "::1", "10.0.0.1/24"})
+    expect_true(same_address("10.0.0.1") && same_address("fd00::1"));
+    for (const char *bad : {"", "10.0.0", "10.0.0.256", "1::2::3", "fd00::1/64",
+                            "10.0.0.1/24", "fe80::1%eth0"})
         expect_true(!same_address(bad));
     expect_true(same_mac("02:00:00:00:00:0f"));
     for (const char *bad : {"", "02:00:00:00:00", "02-00-00-00-00-0f",
@@ -290,11 +359,14 @@ void usage(void **) {
 
 void bad_values(void **) {
     expect_int(vrctl_run("dhost", "add", "10.0.0", "own", "1"), 1);
-    expect_text(err(), "vrctl: '10.0.0' is no IPv4 address\n");
+    expect_text(err(), "vrctl: '10.0.0' is no IP address\n");
     expect_int(vrctl_run("dhost", "add", "10.0.0.1", "own", "0"), 1);
     expect_text(err(), "vrctl: '0' is no number of a node\n");
     expect_int(vrctl_run("dhost", "lead", "10.0.0.1", "1", "epoch", "0"), 1);
     expect_text(err(), "vrctl: '0' is no epoch\n");
+    expect_int(
+        vrctl_run("dhost", "add", "10.0.0.1", "own", "1", "handover", "x"), 1);
+    expect_text(err(), "vrctl: 'x' is neither on nor off\n");
     expect_int(vrctl_run("dhost", "add", "10.0.0.1", "own", "1", "grants", "x"),
                1);
     expect_text(err(), "vrctl: 'x' is none of none, refuse, allow\n");
@@ -311,6 +383,7 @@ int main() {
         cmocka_unit_test(requests),
         cmocka_unit_test(refusal),
         cmocka_unit_test(shows_a_host),
+        cmocka_unit_test(shows_sockets),
         cmocka_unit_test(malformed),
         cmocka_unit_test(texts),
         cmocka_unit_test_setup_teardown(usage, setup, teardown),

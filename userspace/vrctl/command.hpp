@@ -33,6 +33,8 @@ struct Args {
     bool json = false;
     bool force = false;
     std::string user;
+    std::string socket;               // of vrd
+    std::string root;                 // what files are written below
     std::vector<std::string> launch;  // the program to run, with arguments
 };
 

@@ -17,10 +17,6 @@ namespace {
 using vr::dhost::Event;
 using vr::dhost::Grants;
 
-vr::Error invalid(const std::string &why) {
-    return {EINVAL, {}, why};
-}
-
 vr::Result<std::uint64_t> parse_epoch(const std::string &word) {
     std::uint64_t epoch = 0;
     auto [end, error] =
@@ -40,6 +36,12 @@ vr::Result<Grants> parse_grants(const std::string &word) {
     return invalid("'" + word + "' is none of none, refuse, allow");
 }
 
+vr::Result<bool> parse_switch(const std::string &word) {
+    if (word == "on" || word == "off")
+        return word == "on";
+    return invalid("'" + word + "' is neither on nor off");
+}
+
 // A number as it is, a name as the kernel knows it
 vr::Result<std::uint32_t> parse_context(const Env &env,
                                         const std::string &word) {
@@ -55,14 +57,6 @@ vr::Result<std::uint32_t> parse_context(const Env &env,
     if (!context)
         return context.error();
     return context->id;
-}
-
-template <typename T, typename Parsed>
-vr::Result<void> store(T &to, vr::Result<Parsed> parsed) {
-    if (!parsed)
-        return parsed.error();
-    to = *std::move(parsed);
-    return {};
 }
 
 vr::Result<void> parse_pair(const Env &env, Extra &extra,
@@ -83,6 +77,8 @@ vr::Result<void> parse_pair(const Env &env, Extra &extra,
         return store(extra.slice, vr::dhost::parse_range(value));
     if (key == "grants")
         return store(extra.grants, parse_grants(value));
+    if (key == "handover")
+        return store(extra.handover, parse_switch(value));
     if (key == "lladdr")
         return store(extra.lladdr, vr::dhost::parse_mac(value));
     extra.dev = value;
@@ -115,24 +111,13 @@ const char *grants_name(Grants grants) {
     return "allow";
 }
 
-const char *event_name(const Event &event) {
-    static const char *const names[] = {"bound", "listening", "child",
-                                        "connected", "closed"};
-    auto what = static_cast<std::size_t>(event.what);
-
-    switch (event.kind) {
-        case Event::Kind::socket:
-            return what < std::size(names) ? names[what] : "unknown";
-        case Event::Kind::bind:
-            return "bind";
-        case Event::Kind::host:
-            return "host";
-        case Event::Kind::host_deleted:
-            return "host-del";
-        case Event::Kind::lost:
-            break;
-    }
-    return "lost";
+vr::Result<Extra> parse_extra(const Env &env,
+                              std::span<const std::string> words) {
+    Extra extra;
+    for (std::size_t i = 0; i + 1 < words.size(); i += 2)
+        if (auto ok = parse_pair(env, extra, words[i], words[i + 1]); !ok)
+            return ok.error();
+    return extra;
 }
 
 }  // namespace
@@ -152,21 +137,33 @@ std::string misuse(std::span<const std::string> words,
     return {};
 }
 
-vr::Result<Extra> parse_extra(const Env &env,
-                              std::span<const std::string> words) {
-    Extra extra;
-    for (std::size_t i = 0; i + 1 < words.size(); i += 2)
-        if (auto ok = parse_pair(env, extra, words[i], words[i + 1]); !ok)
-            return ok.error();
-    return extra;
-}
-
-vr::Result<vr::dhost::Key> parse_key(const std::string &word,
-                                     const Extra &extra) {
-    auto address = vr::dhost::parse_ipv4(word);
+vr::Result<int> request(
+    const Env &env, const Command &command, std::span<const std::string> words,
+    std::size_t fixed, std::span<const char *const> allowed,
+    const std::function<vr::Result<int>(const vr::dhost::Key &, const Extra &)>
+        &act) {
+    if (words.size() < fixed)
+        return env.usage(&command, "something is missing");
+    std::span rest = words.subspan(fixed);
+    if (auto why = misuse(rest, allowed); !why.empty())
+        return env.usage(&command, why);
+    auto extra = parse_extra(env, rest);
+    if (!extra)
+        return extra.error();
+    auto address = vr::dhost::parse_ip(words[0]);
     if (!address)
         return address.error();
-    return vr::dhost::Key{*address, extra.context, extra.epoch};
+    return act({*address, extra->context, extra->epoch}, *extra);
+}
+
+vr::Result<int> change(
+    const Env &env, const std::function<vr::Result<void>(vr::Client &)> &act) {
+    auto client = env.dhost_client();
+    if (!client)
+        return client.error();
+    if (auto ok = act(*client); !ok)
+        return ok.error();
+    return exit_ok;
 }
 
 vr::Result<std::uint32_t> parse_node(const std::string &word) {
@@ -204,6 +201,7 @@ Record record(const vr::dhost::Host &host) {
         slice(host.slice),
         text("grants", grants_name(host.grants)),
         number("timeout", host.timeout),
+        text("handover", host.handover ? "on" : "off"),
         number("members", host.members.size()),
         number("ports", host.ports),
         number("local", counters.local),
@@ -237,7 +235,7 @@ Record record(const vr::dhost::Port &port) {
 }
 
 Record record(const Event &event) {
-    Record out{text("event", event_name(event))};
+    Record out{text("event", vr::dhost::name(event))};
 
     if (event.kind == Event::Kind::lost)
         return out;
@@ -249,6 +247,8 @@ Record record(const Event &event) {
         out.push_back(number("epoch", event.key.epoch.value_or(0)));
         return out;
     }
+    out.push_back(event.v6only ? number("v6only", 1)
+                               : Field{"v6only", std::monostate()});
     out.push_back(text("protocol", protocol_name(event.protocol)));
     out.push_back(number("port", event.port));
     out.push_back(event.peer ? text("peer", vr::dhost::text(*event.peer))

@@ -78,6 +78,13 @@ vr::Result<User> lookup_user(const std::string &name) {
 }
 
 vr::Result<void> drop_to(const User &user) {
+    // It would own /proc/sys/kernel/core_pattern and half the system, and so
+    // be no more confined than without -u.
+    if (user.uid == 0)
+        return vr::Error{EPERM, "user " + user.name,
+                         "user id 0 is confined by nothing, even without "
+                         "capabilities; name another user"};
+
     // ORDER: the bounding set needs CAP_SETPCAP, the ids CAP_SETGID and
     // CAP_SETUID; so the sets that hold those are emptied after both.
     if (auto ok = empty_bounding_set(); !ok)

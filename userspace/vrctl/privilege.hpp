@@ -14,7 +14,7 @@ namespace vrctl {
 vr::Result<User> lookup_user(const std::string &name);
 
 // Groups, ids, environment; no capability in any set, and none to be had
-// again from set-user-id programs or file capabilities.
+// again from set-user-id programs or file capabilities. EPERM for user id 0.
 vr::Result<void> drop_to(const User &user);
 
 }  // namespace vrctl

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "vr/fd.hpp"
+#include "vr/result.hpp"
 
 namespace vrctl {
 
@@ -21,6 +22,9 @@ class StopSignals {
     ~StopSignals();
 
     int fd() const { return fd_.get(); }
+    // Waits until there is something to read from `fd`: true, or until it is
+    // time to end: false.
+    vr::Result<bool> readable(int fd, const char *attempt) const;
 
   private:
     sigset_t set_{};

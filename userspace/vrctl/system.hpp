@@ -7,9 +7,12 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "vr/dhost.hpp"
 #include "vr/netlink.hpp"
 #include "vr/proc.hpp"
 #include "vr/ref.hpp"
@@ -23,6 +26,12 @@ struct User {
     std::string shell;
     uid_t uid = 0;
     gid_t gid = 0;
+};
+
+struct Interface {
+    std::string name;
+    std::optional<vr::dhost::Mac> lladdr{};
+    std::vector<vr::dhost::Ip> addresses{};
 };
 
 // Purpose: the seam at which tests put another system in the place of this.
@@ -41,6 +50,7 @@ class System {
     virtual vr::Result<void> enter(const vr::Ref &ref) = 0;
     virtual vr::Result<User> find_user(const std::string &name) = 0;
     virtual vr::Result<void> become(const User &user) = 0;
+    virtual vr::Result<std::vector<Interface>> interfaces() = 0;
     virtual int exec(std::span<const std::string> command) = 0;
 };
 

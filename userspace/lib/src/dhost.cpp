@@ -20,11 +20,11 @@ using netlink::Message;
 
 constexpr auto kinds = [] {
     std::array<Kind, VR_DHOST_A_DHOST_MAX + 1> table{};
-    for (int type :
-         {VR_DHOST_A_DHOST_CONTEXT, VR_DHOST_A_DHOST_OWN, VR_DHOST_A_DHOST_LEAD,
-          VR_DHOST_A_DHOST_NODE, VR_DHOST_A_DHOST_PORTS,
-          VR_DHOST_A_DHOST_GRANTS, VR_DHOST_A_DHOST_TIMEOUT,
-          VR_DHOST_A_DHOST_EVENT, VR_DHOST_A_DHOST_PID})
+    for (int type : {VR_DHOST_A_DHOST_CONTEXT, VR_DHOST_A_DHOST_OWN,
+                     VR_DHOST_A_DHOST_LEAD, VR_DHOST_A_DHOST_NODE,
+                     VR_DHOST_A_DHOST_PORTS, VR_DHOST_A_DHOST_GRANTS,
+                     VR_DHOST_A_DHOST_TIMEOUT, VR_DHOST_A_DHOST_HANDOVER,
+                     VR_DHOST_A_DHOST_EVENT, VR_DHOST_A_DHOST_PID})
         table[type] = Kind::u32;
     for (int type : {VR_DHOST_A_DHOST_EPOCH, VR_DHOST_A_DHOST_SEQ,
                      VR_DHOST_A_DHOST_COOKIE})
@@ -136,6 +136,8 @@ Result<Host> decode_host(const nlmsghdr &message) {
                               VR_DHOST_A_DHOST_SLICE_MAX),
         .grants = static_cast<Grants>(attrs->u32(VR_DHOST_A_DHOST_GRANTS)),
         .timeout = attrs->u32(VR_DHOST_A_DHOST_TIMEOUT),
+        .handover =
+            attrs->u32(VR_DHOST_A_DHOST_HANDOVER) == VR_DHOST_HANDOVER_ON,
         .ports = attrs->u32(VR_DHOST_A_DHOST_PORTS),
         .counters = *counters,
     };
@@ -158,7 +160,11 @@ Result<Host> decode_host(const nlmsghdr &message) {
 
 Message command(const Client &client, std::uint8_t number, const Key &key) {
     Message message = Message::generic(client.family(), number);
-    message.put(VR_DHOST_A_DHOST_ADDRESS, bytes(key.address));
+    std::visit(
+        [&](const auto &address) {
+            message.put(VR_DHOST_A_DHOST_ADDRESS, bytes(address));
+        },
+        key.address);
     message.put_u32(VR_DHOST_A_DHOST_CONTEXT, key.context);
     if (key.epoch)
         message.put_u64(VR_DHOST_A_DHOST_EPOCH, *key.epoch);
@@ -194,8 +200,17 @@ Result<Attrs> attributes(const nlmsghdr &message) {
     return Attrs::of(message, GENL_HDRLEN, kinds);
 }
 
-Result<Ipv4> decode_address(std::span<const std::byte> payload) {
-    return decode_bytes<Ipv4>(payload);
+Result<Ip> decode_address(std::span<const std::byte> payload) {
+    if (payload.size() == Ipv6().size()) {
+        auto six = decode_bytes<Ipv6>(payload);
+        if (!six)
+            return six.error();
+        return Ip(*six);
+    }
+    auto four = decode_bytes<Ipv4>(payload);
+    if (!four)
+        return four.error();
+    return Ip(*four);
 }
 
 Result<Key> decode_key(const Attrs &attrs) {
@@ -217,6 +232,8 @@ Result<void> add_host(Client &client, const Host &host) {
                     static_cast<std::uint32_t>(host.grants));
     if (host.timeout)
         message.put_u32(VR_DHOST_A_DHOST_TIMEOUT, host.timeout);
+    if (!host.handover)
+        message.put_u32(VR_DHOST_A_DHOST_HANDOVER, VR_DHOST_HANDOVER_OFF);
     return request(client, message, about("distribute", host.key));
 }
 
@@ -229,6 +246,16 @@ Result<void> set_lead(Client &client, const Key &key, std::uint32_t lead) {
     Message message = command(client, VR_DHOST_CMD_HOST_SET, key);
     message.put_u32(VR_DHOST_A_DHOST_LEAD, lead);
     return request(client, message, about("set the lead of", key));
+}
+
+Result<void> set_grants(Client &client, const Key &key, Grants grants,
+                        std::uint32_t timeout) {
+    Message message = command(client, VR_DHOST_CMD_HOST_SET, key);
+    message.put_u32(VR_DHOST_A_DHOST_GRANTS,
+                    static_cast<std::uint32_t>(grants));
+    if (timeout)
+        message.put_u32(VR_DHOST_A_DHOST_TIMEOUT, timeout);
+    return request(client, message, about("set the grants of", key));
 }
 
 Result<Host> get_host(Client &client, const Key &key) {

@@ -14,6 +14,6 @@ namespace vr::dhost {
 Result<netlink::Attrs> attributes(const nlmsghdr &message);
 // Address, context and epoch; EBADMSG if there is no address
 Result<Key> decode_key(const netlink::Attrs &attrs);
-Result<Ipv4> decode_address(std::span<const std::byte> payload);
+Result<Ip> decode_address(std::span<const std::byte> payload);
 
 }  // namespace vr::dhost

@@ -6,6 +6,7 @@
 #include <linux/vr_dhost.h>
 
 #include <cerrno>
+#include <iterator>
 
 #include "codec.hpp"
 #include "dhost_codec.hpp"
@@ -36,6 +37,7 @@ Result<Event> decode(const nlmsghdr &message, Event event) {
         return ok.error();
     event.sequence = attrs->u64(VR_DHOST_A_DHOST_SEQ);
     event.what = static_cast<Event::What>(attrs->u32(VR_DHOST_A_DHOST_EVENT));
+    event.v6only = attrs->has(VR_DHOST_A_DHOST_V6ONLY);
     event.protocol = attrs->u8(VR_DHOST_A_DHOST_PROTOCOL);
     event.port = attrs->u16(VR_DHOST_A_DHOST_PORT);
     event.cookie = attrs->u64(VR_DHOST_A_DHOST_COOKIE);
@@ -80,6 +82,26 @@ Result<void> take(const nlmsghdr &message, std::uint16_t family,
 }
 
 }  // namespace
+
+const char *name(const Event &event) {
+    static const char *const names[] = {"bound", "listening", "child",
+                                        "connected", "closed"};
+    auto what = static_cast<std::size_t>(event.what);
+
+    switch (event.kind) {
+        case Event::Kind::socket:
+            return what < std::size(names) ? names[what] : "unknown";
+        case Event::Kind::bind:
+            return "bind";
+        case Event::Kind::host:
+            return "host";
+        case Event::Kind::host_deleted:
+            return "host-del";
+        case Event::Kind::lost:
+            break;
+    }
+    return "lost";
+}
 
 Events::Events(Client client)
     : client_(std::move(client)), buffer_(netlink::buffer_size) {}

@@ -23,11 +23,15 @@ void put_hex(std::string &text, std::uint8_t byte) {
 
 }  // namespace
 
-Result<Ipv4> parse_ipv4(std::string_view text) {
-    Ipv4 address{};
-    if (inet_pton(AF_INET, std::string(text).c_str(), address.data()) != 1)
-        return invalid(text, "IPv4 address");
-    return address;
+Result<Ip> parse_ip(std::string_view text) {
+    std::string whole(text);
+    Ipv4 four{};
+    if (inet_pton(AF_INET, whole.c_str(), four.data()) == 1)
+        return Ip(four);
+    Ipv6 six{};
+    if (inet_pton(AF_INET6, whole.c_str(), six.data()) == 1)
+        return Ip(six);
+    return invalid(text, "IP address");
 }
 
 Result<Mac> parse_mac(std::string_view text) {
@@ -56,9 +60,14 @@ Result<Range> parse_range(std::string_view text) {
                  static_cast<std::uint16_t>(*max)};
 }
 
-std::string text(const Ipv4 &address) {
-    char buffer[INET_ADDRSTRLEN] = "";
-    inet_ntop(AF_INET, address.data(), buffer, sizeof(buffer));
+std::string text(const Ip &address) {
+    char buffer[INET6_ADDRSTRLEN] = "";
+    std::visit(
+        [&](const auto &bytes) {
+            inet_ntop(bytes.size() == Ipv4().size() ? AF_INET : AF_INET6,
+                      bytes.data(), buffer, sizeof(buffer));
+        },
+        address);
     return buffer;
 }
 

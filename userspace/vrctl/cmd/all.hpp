@@ -30,5 +30,13 @@ extern const Command dhost_member;
 extern const Command dhost_port;
 extern const Command dhost_events;
 extern const Command dhost_grant;
+extern const Command cluster_status;
+extern const Command cluster_members;
+extern const Command cluster_ports;
+extern const Command cluster_lead;
+extern const Command cluster_drain;
+extern const Command cluster_watch;
+extern const Command cluster_init;
+extern const Command cluster_join;
 
 }  // namespace vrctl::cmd

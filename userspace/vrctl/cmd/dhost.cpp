@@ -9,111 +9,74 @@
 namespace vrctl::cmd {
 namespace {
 
+using vr::dhost::Key;
+
 vr::Result<int> run_add(const Env &env, const Args &args) {
-    static const char *const allowed[] = {"own",   "ctx",    "lead",   "epoch",
-                                          "slice", "grants", "timeout"};
-    std::span rest = std::span(args.words).subspan(1);
-    if (auto why = dhost::misuse(rest, allowed); !why.empty())
-        return env.usage(&dhost_add, why);
-    auto extra = dhost::parse_extra(env, rest);
-    if (!extra)
-        return extra.error();
-    auto key = dhost::parse_key(args.words[0], *extra);
-    if (!key)
-        return key.error();
-    if (!extra->own)
-        return env.usage(&dhost_add, "'own' is missing");
-    auto client = env.dhost_client();
-    if (!client)
-        return client.error();
-
-    vr::dhost::Host host{
-        .key = *key,
-        .own = *extra->own,
-        .lead = extra->lead.value_or(0),
-        .slice = extra->slice,
-        .grants = extra->grants.value_or(vr::dhost::Grants::none),
-        .timeout = extra->timeout.value_or(0),
-    };
-    if (auto ok = vr::dhost::add_host(*client, host); !ok)
-        return ok.error();
-    return exit_ok;
-}
-
-constexpr const char *key_words[] = {"ctx", "epoch"};
-
-// ADDR and what follows the fixed words
-vr::Result<vr::dhost::Key> key_of(const Env &env, const Args &args,
-                                  std::size_t fixed) {
-    auto extra = dhost::parse_extra(env, std::span(args.words).subspan(fixed));
-    if (!extra)
-        return extra.error();
-    return dhost::parse_key(args.words[0], *extra);
-}
-
-std::string misuse(const Args &args, std::size_t fixed) {
-    return dhost::misuse(std::span(args.words).subspan(fixed), key_words);
+    static const char *const allowed[] = {"own",     "ctx",     "lead",
+                                          "epoch",   "slice",   "grants",
+                                          "timeout", "handover"};
+    return dhost::request(
+        env, dhost_add, args.words, 1, allowed,
+        [&](const Key &key, const dhost::Extra &extra) -> vr::Result<int> {
+            if (!extra.own)
+                return env.usage(&dhost_add, "'own' is missing");
+            vr::dhost::Host host{
+                .key = key,
+                .own = *extra.own,
+                .lead = extra.lead.value_or(0),
+                .slice = extra.slice,
+                .grants = extra.grants.value_or(vr::dhost::Grants::none),
+                .timeout = extra.timeout.value_or(0),
+                .handover = extra.handover.value_or(true),
+            };
+            return dhost::change(env, [&](vr::Client &client) {
+                return vr::dhost::add_host(client, host);
+            });
+        });
 }
 
 vr::Result<int> run_del(const Env &env, const Args &args) {
-    if (auto why = misuse(args, 1); !why.empty())
-        return env.usage(&dhost_del, why);
-    auto key = key_of(env, args, 1);
-    if (!key)
-        return key.error();
-    auto client = env.dhost_client();
-    if (!client)
-        return client.error();
-    if (auto ok = vr::dhost::delete_host(*client, *key); !ok)
-        return ok.error();
-    return exit_ok;
+    return dhost::request(
+        env, dhost_del, args.words, 1, dhost::key_words,
+        [&](const Key &key, const dhost::Extra &) {
+            return dhost::change(env, [&](vr::Client &client) {
+                return vr::dhost::delete_host(client, key);
+            });
+        });
 }
 
 vr::Result<int> run_lead(const Env &env, const Args &args) {
-    if (auto why = misuse(args, 2); !why.empty())
-        return env.usage(&dhost_lead, why);
-    auto key = key_of(env, args, 2);
-    if (!key)
-        return key.error();
-    std::uint32_t lead = 0;
-    if (args.words[1] != "none") {
-        auto node = dhost::parse_node(args.words[1]);
-        if (!node)
-            return node.error();
-        lead = *node;
-    }
-    auto client = env.dhost_client();
-    if (!client)
-        return client.error();
-    if (auto ok = vr::dhost::set_lead(*client, *key, lead); !ok)
-        return ok.error();
-    return exit_ok;
+    return dhost::request(
+        env, dhost_lead, args.words, 2, dhost::key_words,
+        [&](const Key &key, const dhost::Extra &) -> vr::Result<int> {
+            std::uint32_t lead = 0;
+            if (args.words[1] != "none") {
+                auto node = dhost::parse_node(args.words[1]);
+                if (!node)
+                    return node.error();
+                lead = *node;
+            }
+            return dhost::change(env, [&](vr::Client &client) {
+                return vr::dhost::set_lead(client, key, lead);
+            });
+        });
 }
 
-vr::Result<std::vector<vr::dhost::Host>> read_hosts(
-    vr::Client &client, const std::optional<vr::dhost::Key> &key) {
-    if (!key)
-        return vr::dhost::list_hosts(client);
-    auto one = vr::dhost::get_host(client, *key);
-    if (!one)
-        return one.error();
-    return std::vector{*std::move(one)};
+vr::Result<std::vector<vr::dhost::Host>> one(vr::Client &client,
+                                             const Key &key) {
+    auto host = vr::dhost::get_host(client, key);
+    if (!host)
+        return host.error();
+    return std::vector{*std::move(host)};
 }
 
 vr::Result<int> run_show(const Env &env, const Args &args) {
-    std::optional<vr::dhost::Key> key;
-    if (!args.words.empty()) {
-        if (auto why = misuse(args, 1); !why.empty())
-            return env.usage(&dhost_show, why);
-        auto one = key_of(env, args, 1);
-        if (!one)
-            return one.error();
-        key = *one;
-    }
+    if (!args.words.empty())
+        return dhost::show(env, args, dhost_show, args.words, one);
     auto client = env.dhost_client();
     if (!client)
         return client.error();
-    auto hosts = read_hosts(*client, key);
+    auto hosts = vr::dhost::list_hosts(*client);
     if (!hosts)
         return hosts.error();
 
@@ -132,12 +95,9 @@ vr::Result<int> run_grant(const Env &env, const Args &args) {
     if (error != std::errc() || end != word.data() + word.size() ||
         (args.words.size() > 1 && args.words[1] != "deny"))
         return env.usage(&dhost_grant, "a cookie, and deny or nothing");
-    auto client = env.dhost_client();
-    if (!client)
-        return client.error();
-    if (auto ok = vr::dhost::grant(*client, cookie, args.words.size() > 1); !ok)
-        return ok.error();
-    return exit_ok;
+    return dhost::change(env, [&](vr::Client &client) {
+        return vr::dhost::grant(client, cookie, args.words.size() > 1);
+    });
 }
 
 }  // namespace
@@ -147,7 +107,7 @@ const Command dhost_add{
     .synopsis = "ADDR own N [ctx CTX] [lead N] ...",
     .summary = "make an address a distributed one",
     .min_words = 3,
-    .max_words = 15,
+    .max_words = 17,
     .options = {},
     .run = run_add,
 };

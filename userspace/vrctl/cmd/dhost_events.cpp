@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 
-#include <poll.h>
-
-#include <array>
 #include <cerrno>
 
 #include "cmd/all.hpp"
@@ -40,16 +37,12 @@ vr::Result<void> print(const Env &env, const Args &args,
 }
 
 vr::Result<int> follow(const Env &env, const Args &args,
-                       vr::dhost::Events &events, int stop) {
+                       vr::dhost::Events &events, const StopSignals &stop) {
     for (;;) {
-        std::array<pollfd, 2> fds{
-            {{events.fd(), POLLIN, 0}, {stop, POLLIN, 0}}};
-        if (poll(fds.data(), fds.size(), -1) < 0) {
-            if (errno == EINTR)
-                continue;
-            return vr::Error{errno, "dhost events", {}};
-        }
-        if (fds[1].revents)
+        auto more = stop.readable(events.fd(), "dhost events");
+        if (!more)
+            return more.error();
+        if (!*more)
             return exit_ok;
 
         auto got = events.read();
@@ -80,7 +73,7 @@ vr::Result<int> run(const Env &env, const Args &args) {
         return sockets.error();
     if (auto ok = print(env, args, *sockets); !ok)
         return ok.error();
-    return follow(env, args, *events, stop.fd());
+    return follow(env, args, *events, stop);
 }
 
 }  // namespace

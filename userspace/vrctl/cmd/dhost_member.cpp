@@ -6,95 +6,58 @@
 namespace vrctl::cmd {
 namespace {
 
+using vr::dhost::Key;
+
 vr::Result<int> add(const Env &env, std::span<const std::string> words) {
     static const char *const allowed[] = {"dev", "lladdr", "slice", "ctx",
                                           "epoch"};
-    if (words.size() < 2)
-        return env.usage(&dhost_member, "something is missing");
-    std::span rest = words.subspan(2);
-    if (auto why = dhost::misuse(rest, allowed); !why.empty())
-        return env.usage(&dhost_member, why);
-    auto extra = dhost::parse_extra(env, rest);
-    if (!extra)
-        return extra.error();
-    auto key = dhost::parse_key(words[0], *extra);
-    if (!key)
-        return key.error();
-    auto node = dhost::parse_node(words[1]);
-    if (!node)
-        return node.error();
-    if (extra->dev.empty() || !extra->lladdr)
-        return env.usage(&dhost_member, "'dev' and 'lladdr' are needed");
-    auto client = env.dhost_client();
-    if (!client)
-        return client.error();
-
-    vr::dhost::Member member{
-        .node = *node,
-        .ifname = extra->dev,
-        .lladdr = *extra->lladdr,
-        .slice = extra->slice,
-    };
-    if (auto ok = vr::dhost::add_member(*client, *key, member); !ok)
-        return ok.error();
-    return exit_ok;
+    return dhost::request(
+        env, dhost_member, words, 2, allowed,
+        [&](const Key &key, const dhost::Extra &extra) -> vr::Result<int> {
+            auto node = dhost::parse_node(words[1]);
+            if (!node)
+                return node.error();
+            if (extra.dev.empty() || !extra.lladdr)
+                return env.usage(&dhost_member,
+                                 "'dev' and 'lladdr' are needed");
+            vr::dhost::Member member{
+                .node = *node,
+                .ifname = extra.dev,
+                .lladdr = *extra.lladdr,
+                .slice = extra.slice,
+            };
+            return dhost::change(env, [&](vr::Client &client) {
+                return vr::dhost::add_member(client, key, member);
+            });
+        });
 }
 
 vr::Result<int> del(const Env &env, std::span<const std::string> words) {
-    static const char *const allowed[] = {"ctx", "epoch"};
-    if (words.size() < 2)
-        return env.usage(&dhost_member, "something is missing");
-    std::span rest = words.subspan(2);
-    if (auto why = dhost::misuse(rest, allowed); !why.empty())
-        return env.usage(&dhost_member, why);
-    auto extra = dhost::parse_extra(env, rest);
-    if (!extra)
-        return extra.error();
-    auto key = dhost::parse_key(words[0], *extra);
-    if (!key)
-        return key.error();
-    auto node = dhost::parse_node(words[1]);
-    if (!node)
-        return node.error();
-    auto client = env.dhost_client();
-    if (!client)
-        return client.error();
-    if (auto ok = vr::dhost::delete_member(*client, *key, *node); !ok)
-        return ok.error();
-    return exit_ok;
+    return dhost::request(
+        env, dhost_member, words, 2, dhost::key_words,
+        [&](const Key &key, const dhost::Extra &) -> vr::Result<int> {
+            auto node = dhost::parse_node(words[1]);
+            if (!node)
+                return node.error();
+            return dhost::change(env, [&](vr::Client &client) {
+                return vr::dhost::delete_member(client, key, *node);
+            });
+        });
 }
 
-vr::Result<int> show(const Env &env, const Args &args,
-                     std::span<const std::string> words) {
-    static const char *const allowed[] = {"ctx"};
-    std::span rest = words.subspan(1);
-    if (auto why = dhost::misuse(rest, allowed); !why.empty())
-        return env.usage(&dhost_member, why);
-    auto extra = dhost::parse_extra(env, rest);
-    if (!extra)
-        return extra.error();
-    auto key = dhost::parse_key(words[0], *extra);
-    if (!key)
-        return key.error();
-    auto client = env.dhost_client();
-    if (!client)
-        return client.error();
-    auto host = vr::dhost::get_host(*client, *key);
+vr::Result<std::vector<vr::dhost::Member>> list(vr::Client &client,
+                                                const Key &key) {
+    auto host = vr::dhost::get_host(client, key);
     if (!host)
         return host.error();
-
-    std::vector<Record> records;
-    for (const vr::dhost::Member &member : host->members)
-        records.push_back(dhost::record(member));
-    env.print(args, records);
-    return exit_ok;
+    return std::move(host->members);
 }
 
 vr::Result<int> run(const Env &env, const Args &args) {
     std::span words = std::span(args.words).subspan(1);
 
     if (args.words[0] == "show")
-        return show(env, args, words);
+        return dhost::show(env, args, dhost_member, words, list);
     if (args.json)
         return env.usage(&dhost_member, "only show has something to print");
     if (args.words[0] == "add")

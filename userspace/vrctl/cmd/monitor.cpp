@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 
-#include <poll.h>
-
-#include <array>
 #include <cerrno>
 
 #include "cmd/all.hpp"
@@ -40,16 +37,12 @@ std::string line(const vr::Event &event) {
 }
 
 vr::Result<int> follow(const Env &env, const Args &args, vr::Events &events,
-                       int stop) {
+                       const StopSignals &stop) {
     for (;;) {
-        std::array<pollfd, 2> fds{
-            {{events.fd(), POLLIN, 0}, {stop, POLLIN, 0}}};
-        if (poll(fds.data(), fds.size(), -1) < 0) {
-            if (errno == EINTR)
-                continue;
-            return vr::Error{errno, "monitor", {}};
-        }
-        if (fds[1].revents)
+        auto more = stop.readable(events.fd(), "monitor");
+        if (!more)
+            return more.error();
+        if (!*more)
             return exit_ok;
 
         auto got = events.read();
@@ -73,7 +66,7 @@ vr::Result<int> run(const Env &env, const Args &args) {
     auto events = vr::Events::subscribe(*std::move(client));
     if (!events)
         return events.error();
-    return follow(env, args, *events, stop.fd());
+    return follow(env, args, *events, stop);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "vr/client.hpp"
@@ -17,12 +18,14 @@
 namespace vr::dhost {
 
 using Ipv4 = std::array<std::uint8_t, 4>;
+using Ipv6 = std::array<std::uint8_t, 16>;
+using Ip = std::variant<Ipv4, Ipv6>;
 using Mac = std::array<std::uint8_t, 6>;
 
 // Names a distributed address. The epoch, if it is there, must be the address's
 // own, or a greater one in set_lead().
 struct Key {
-    Ipv4 address{};
+    Ip address{};
     std::uint32_t context = 0;
     std::optional<std::uint64_t> epoch{};
 };
@@ -63,6 +66,7 @@ struct Host {
     std::optional<Range> slice{};
     Grants grants = Grants::none;
     std::uint32_t timeout = 0;  // of a grant in ms; 0: the kernel's
+    bool handover = true;       // the lead hands over
     std::uint32_t ports = 0;    // entries of the port map
     std::vector<Member> members{};
     Counters counters{};
@@ -77,6 +81,9 @@ struct Port {
 Result<void> add_host(Client &client, const Host &host);
 Result<void> delete_host(Client &client, const Key &key);
 Result<void> set_lead(Client &client, const Key &key, std::uint32_t lead);
+// What a bind() needs, and how long it waits for it (in ms; 0: as before).
+Result<void> set_grants(Client &client, const Key &key, Grants grants,
+                        std::uint32_t timeout);
 Result<Host> get_host(Client &client, const Key &key);
 Result<std::vector<Host>> list_hosts(Client &client);
 
@@ -92,11 +99,12 @@ Result<std::vector<Port>> list_ports(Client &client, const Key &key);
 // Lets a bind() go on that waits for a grant, or refuses it.
 Result<void> grant(Client &client, std::uint64_t cookie, bool deny);
 
-// "10.0.0.1", "02:00:00:00:00:01", "80" or "1000-1999"; EINVAL for others
-Result<Ipv4> parse_ipv4(std::string_view text);
+// "10.0.0.1" or "fd00::1", "02:00:00:00:00:01", "80" or "1000-1999"; EINVAL for
+// others
+Result<Ip> parse_ip(std::string_view text);
 Result<Mac> parse_mac(std::string_view text);
 Result<Range> parse_range(std::string_view text);
-std::string text(const Ipv4 &address);
+std::string text(const Ip &address);
 std::string text(const Mac &lladdr);
 std::string text(const Range &range);
 

@@ -31,17 +31,21 @@ struct Event {
     };
 
     Kind kind = Kind::lost;
-    Key key{};  // 0.0.0.0: all addresses of the context
+    Key key{};  // 0.0.0.0: all IPv4 addresses of the context, ::: all of them
+    bool v6only = false;  // but with this, all IPv6 addresses
     std::uint64_t sequence = 0;
     What what = What::bound;
     std::uint8_t protocol = 0;
     std::uint16_t port = 0;
-    std::optional<Ipv4> peer{};
+    std::optional<Ip> peer{};
     std::uint16_t peer_port = 0;
     std::uint64_t cookie = 0;
     std::uint32_t pid = 0;
     std::uint32_t lead = 0;  // of a host
 };
+
+// "bound", ..., "closed" of a socket; "bind", "host", "host-del", "lost"
+const char *name(const Event &event);
 
 // Purpose: reads the family's event group.
 // Threading: one thread at a time.

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// Who has which port. All members have the same one, since all apply the same
+// operations in the same order.
+
+#pragma once
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "message.hpp"
+#include "types.hpp"
+
+namespace vrd {
+
+// Purpose: the owners of all ports of all addresses.
+// Threading: plain data.
+// Errors: a claim that cannot be is refused; a release of what the node does
+// not have changes nothing.
+//
+// An exclusive port has one owner. A shared one has any number, all of which
+// claimed it as shared; the first of them by number is who gets what the
+// kernel hands over.
+class Database {
+  public:
+    // Called with each port whose first owner is another one now, 0: nobody
+    using Changed = std::function<void(const Key &, Node)>;
+
+    // Could the node have it, or has it already?
+    bool may_have(const Key &key, Node node, bool shared) const;
+    bool has(const Key &key, Node node) const;
+    Node owner(const Key &key) const;
+    // All of the operation, or nothing: false
+    bool apply(Node node, const Operation &operation, const Changed &changed);
+    void add(const Entry &entry);
+    // Forgets the ports of nodes for which `keep` says no.
+    void retain(const std::function<bool(Node)> &keep, const Changed &changed);
+
+    std::vector<Entry> entries() const;
+    std::vector<Key> of(Node node) const;
+    std::size_t size() const { return owners_.size(); }
+    void clear() { owners_.clear(); }
+    bool operator==(const Database &) const = default;
+
+  private:
+    struct Owner {
+        Key key;
+        Node node;
+        auto operator<=>(const Owner &) const = default;
+    };
+
+    std::map<Owner, bool> owners_;  // is it shared?
+};
+
+}  // namespace vrd

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// What the cluster is about: nodes, distributed addresses, ports.
+
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace vrd {
+
+// Number of a node, as corosync and vr_dhost have it; 0 is nobody
+using Node = std::uint32_t;
+
+// A distributed address: the context, and 4 or 16 bytes
+struct Host {
+    std::uint32_t context = 0;
+    std::uint8_t family = 4;  // 4 or 6
+    std::array<std::uint8_t, 16> address{};
+
+    auto operator<=>(const Host &) const = default;
+};
+
+// A port of an address
+struct Key {
+    Host host{};
+    std::uint8_t protocol = 0;
+    std::uint16_t port = 0;
+
+    auto operator<=>(const Key &) const = default;
+};
+
+// A port, whatever the address
+struct Service {
+    std::uint8_t protocol = 0;
+    std::uint16_t port = 0;
+
+    auto operator<=>(const Service &) const = default;
+};
+
+std::string text(const Host &host);
+std::string text(const Key &key);
+std::string text(const std::vector<Node> &nodes);
+
+}  // namespace vrd
