@@ -519,6 +519,20 @@ static int on_main(int argc, char **argv)
 	return status;
 }
 
+/* What has to be there before the command; what it says goes to the console. */
+static int set_up(void)
+{
+	static const char * const path = "/run/guest/setup";
+	int status;
+
+	if (access(path, R_OK))
+		return 0;
+	status = run(read_file(path), 2, write_all);
+	if (status)
+		say("setup: status %d", status);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	int out, status;
@@ -531,7 +545,10 @@ int main(int argc, char **argv)
 	set_env();
 	if (node > 1)
 		serve();
-	if (interactive) {
+	if (set_up()) {
+		/* No verdict: scripts/vm shows the console. */
+		power_off();
+	} else if (interactive) {
 		status = run_shell();
 	} else {
 		out = open_port("vrctx.out", O_WRONLY);

@@ -1,0 +1,407 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What a client of three machines with one address sees when something breaks.
+
+1000 connections to nodes 1 and 2 are there all the time, and new ones are made
+while things happen to node 3, the lead: all of them have to live. Cases that
+need no machine of their own are in ../cluster/vrd.py.
+"""
+import contextlib
+import errno
+import selectors
+import signal
+import socket
+import struct
+import threading
+import time
+
+# first: it makes the others known
+from vr_guests import INTERCONNECT, LEAD, Guests
+from vr_dhost import SHARED, mac
+from vr_lab import lab
+from vr_net import TIMEOUT, connect
+from vr_tap import check, eq, slow, wait
+from vr_vrd import HERE, Bind, run
+
+TOKEN = 1000            # ms, times slow()
+DETECTION = 2.2 * TOKEN * slow() / 1000
+COUNT = 1000            # connections
+STAY = {1: 8001, 2: 8002}       # nodes whose connections must live
+
+LAB = Guests(TOKEN)
+NODES = LAB.nodes
+LAB.start()
+
+
+class Crowd:
+    """Connections of the client."""
+
+    def __init__(self, count):
+        with LAB.client:
+            self.conns = [connect((SHARED, STAY[1 + i % 2]),
+                                  timeout=2 * TIMEOUT) for i in range(count)]
+        self.round = 0
+
+    def alive(self):
+        """How many give back what is sent, on each another thing."""
+        self.round += 1
+        count = 0
+        for num, one in enumerate(self.conns):
+            with contextlib.suppress(OSError):
+                one.sendall(struct.pack("=II", num, self.round))
+        for num, one in enumerate(self.conns):
+            with contextlib.suppress(OSError):
+                count += one.recv(8) == struct.pack("=II", num, self.round)
+        return count
+
+
+class Stream(threading.Thread):
+    """New connections to the nodes that stay, each 50 ms, as long as a test
+    takes. .done is a list of (begin, end, errno).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.stop, self.done = threading.Event(), []
+        self.events = selectors.DefaultSelector()
+        with LAB.client:
+            self.start()        # it stays in the namespace of the client
+
+    def begin(self, port):
+        one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        one.setblocking(False)
+        one.connect_ex((SHARED, port))
+        self.events.register(one, selectors.EVENT_WRITE, time.monotonic())
+
+    def run(self):
+        count, due = 0, time.monotonic()
+        end = None
+        while not end or (self.events.get_map() and time.monotonic() < end):
+            if self.stop.is_set() and not end:
+                end = time.monotonic() + 2 * TIMEOUT
+            if not end and time.monotonic() >= due:
+                self.begin(STAY[1 + count % 2])
+                count, due = count + 1, time.monotonic() + 0.05
+            for key, _ in self.events.select(0.02):
+                err = key.fileobj.getsockopt(socket.SOL_SOCKET,
+                                             socket.SO_ERROR)
+                self.done.append((key.data, time.monotonic(), err))
+                self.events.unregister(key.fileobj)
+                key.fileobj.close()
+        for key in list((self.events.get_map() or {}).values()):
+            self.done.append((key.data, time.monotonic(), errno.ETIMEDOUT))
+            key.fileobj.close()
+
+    def since(self, when):
+        """End of the first that began then and was answered."""
+        return min((end for began, end, err in list(self.done)
+                    if began > when and not err), default=None)
+
+    def __enter__(self):
+        wait(lambda: self.since(0), "a connection")
+        return self
+
+    def __exit__(self, *exc):
+        self.stop.set()
+        self.join()
+        lost = [errno.errorcode[err] for _, _, err in self.done if err]
+        longest = max(end - began for began, end, _ in self.done)
+        print(f"# {len(self.done)} new connections, {len(lost)} lost "
+              f"{sorted(set(lost))}, the slowest took {longest:.2f} s")
+        if not exc[0]:
+            eq(lost, [], "new connections that failed")
+
+
+CROWD = []
+
+
+def all_alive():
+    eq(CROWD[0].alive(), COUNT, "connections that live")
+
+
+def answers(lead):
+    """Wait until one Ethernet address answers for the address, the lead's."""
+    wait(lambda: LAB.ask() == [mac(lead)], f"node {lead} alone to answer ARP")
+
+
+def back():
+    """All is as at the beginning."""
+    LAB.settled(LEAD)
+    answers(LEAD)
+    for num, port in STAY.items():
+        for node in NODES.values():
+            wait(lambda n=node, p=port, o=num: n.ports().get(("tcp", p)) == o,
+                 f"port {port} to be node {num}'s")
+    same = [node.ports() for node in NODES.values()]
+    eq(same[1:], same[:1] * 2, "databases")
+    all_alive()
+
+
+def others():
+    """The other two go on with node 2 for a lead."""
+    LAB.settled(2, (1, 2))
+    answers(2)
+    all_alive()
+
+
+def epoch():
+    return NODES[1].state()["epoch"]
+
+
+def steady(seconds, lead=LEAD):
+    """All that time there is one lead, and who answers is it."""
+    first, end = epoch(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        seen = set(LAB.ask())
+        check(seen <= {mac(lead)}, f"who answers: {seen}")
+    eq(epoch(), first, "epoch")
+
+
+def contend(port, maybe=()):
+    """Two nodes bind the same port at the same time: one gets it; or maybe
+    there is another answer.
+    """
+    pair = [Bind(NODES[num], port) for num in (1, 2)]
+    results = [one.end() for one in pair]
+    for one in pair:
+        one.sock.close()
+    check(results.count(0) < 2, f"two owners of port {port}")
+    if not set(results) & set(maybe):
+        eq(sorted(results), [0, errno.EADDRINUSE], "bind()")
+
+
+@contextlib.contextmanager
+def wrong(what, right):
+    """Something is wrong on the interconnect meanwhile."""
+    lab(what)
+    try:
+        yield
+    finally:
+        lab(right)
+
+
+def test_start():
+    """three machines, one host, a thousand connections"""
+    answers(LEAD)
+    for num, port in STAY.items():
+        NODES[num].echo(port)
+    CROWD.append(Crowd(COUNT))
+    all_alive()
+
+
+def test_vrd_killed():
+    """kill -9 vrd of the lead: it goes on as the lead; then vrd is back"""
+    before = epoch()
+    with Stream():
+        NODES[LEAD].stop("vrd")
+        wait(lambda: [m["state"] for m in NODES[1].cluster("members")
+                      if m["node"] == LEAD] == ["no-daemon"], "its end")
+        eq(NODES[1].state()["lead"], LEAD, "lead")
+        answers(LEAD)
+        all_alive()
+        NODES[LEAD].start_vrd()
+        back()
+    check(epoch() > before, "epoch")
+
+
+def test_rolling_restart():
+    """vrd of each node is restarted, one after the other"""
+    with Stream():
+        for num, node in NODES.items():
+            node.stop("vrd", signal.SIGTERM)
+            node.start_vrd()
+            LAB.settled(LEAD)
+            eq(node.state()["conflicts"], 0, f"conflicts of node {num}")
+        back()
+
+
+def test_corosync_killed():
+    """kill -9 corosync of the lead: it is not the lead any more"""
+    with Stream():
+        NODES[LEAD].stop("corosync")
+        others()
+        eq(NODES[LEAD].kernel()["lead"], 0, "lead in its kernel")
+        NODES[LEAD].start_corosync()
+        back()
+
+
+def test_frozen():
+    """the lead is stopped longer than the others wait, and goes on"""
+    with Stream():
+        lab(f"stop {LEAD}")
+        LAB.unplugged.add(LEAD)
+        others()
+        lab(f"cont {LEAD}")
+        began, last = time.monotonic(), 0
+        # as soon as it can know of the others it is the lead no more
+        while NODES[1].state()["members"] < 3 or not LAB.ask():
+            if len(set(LAB.ask())) > 1:
+                last = time.monotonic() - began
+        print(f"# two answered for {last:.2f} s after it went on")
+        check(last < DETECTION, "the old lead acts on")
+        LAB.unplugged.discard(LEAD)
+        back()
+
+
+def test_interconnect_cut():
+    """the interconnect of the lead is cut: silent, the others go on"""
+    with Stream():
+        LAB.cut(LEAD)
+        others()
+        wait(lambda: NODES[LEAD].kernel()["lead"] == 0, "no lead of its own")
+        eq(NODES[LEAD].state()["state"], "no-quorum", "state")
+        LAB.cut(LEAD, True)
+        back()
+
+
+def test_client_side_cut():
+    """the lead has no carrier on the side of the clients: the lead moves"""
+    with Stream():
+        LAB.cut(LEAD, dev="p")
+        LAB.settled(2)
+        answers(2)
+        all_alive()
+        LAB.cut(LEAD, True, "p")
+        back()
+
+
+def test_one_way():
+    """the lead hears the others, but they do not hear it"""
+    with Stream():
+        with wrong(f"drop {INTERCONNECT} {LEAD} * 100",
+                   f"drop {INTERCONNECT} {LEAD} * 0"):
+            others()
+            wait(lambda: NODES[LEAD].kernel()["lead"] == 0,
+                 "no lead of its own")
+        back()
+
+
+def test_loss():
+    """a fifth of all frames between nodes is lost: the lead stays"""
+    with wrong(f"drop {INTERCONNECT} * * 20", f"drop {INTERCONNECT} * * 0"):
+        with Stream():
+            steady(3 * DETECTION)
+        # some grants may come too late, but no port has two owners
+        for port in range(7000, 7005):
+            contend(port, (errno.EAGAIN,))
+    back()
+
+
+def test_delay():
+    """each frame between nodes is 200 ms late: the lead stays"""
+    with wrong(f"delay {INTERCONNECT} 200", f"delay {INTERCONNECT} 0"):
+        steady(2 * DETECTION)
+        contend(7100)
+    back()
+
+
+def clock(node, seconds):
+    node.run("date", "-s", f"@{int(node.run('date', '+%s')) + seconds}")
+
+
+def test_clock():
+    """the clock of the lead jumps by an hour, and back"""
+    for seconds in (3600, -3600):
+        clock(NODES[LEAD], seconds)
+        steady(DETECTION / 2)
+        contend(7200)
+    back()
+
+
+def test_disk_full():
+    """no room for files of corosync on the lead, nor in shared memory"""
+    node = NODES[LEAD]
+    node.run("mount", "-t", "tmpfs", "-o", "size=64k", "full",
+             "/var/lib/corosync")
+    for path in ("/var/lib/corosync", "/dev/shm"):
+        node.run("dd", "if=/dev/zero", f"of={path}/fill", "bs=4k", ok=(1,))
+    contend(7300)
+    steady(1)
+    # Each ring has a file, which there is no room for: whatever becomes of
+    # the node, the others are one host.
+    NODES[2].stop("corosync", signal.SIGTERM)
+    NODES[2].start_corosync()
+    for num in (1, 2):
+        wait(lambda one=NODES[num]: one.state()["state"] == "active" and
+             one.state()["members"] >= 2, f"node {num}", 60)
+    contend(7301)
+    all_alive()
+    lives = node.lives("corosync")
+    print("# corosync of the lead", "goes on" if lives else "has ended")
+    for path in ("/var/lib/corosync", "/dev/shm"):
+        node.run("rm", f"{path}/fill")
+    if not lives:
+        node.start_corosync()
+    back()
+
+
+def test_join_under_load():
+    """a node leaves and comes back while ports are bound all the time"""
+    stop, count, failed = threading.Event(), [0], []
+
+    def load():
+        while not stop.is_set():
+            one = Bind(NODES[1], 7400 + count[0] % 500)
+            if one.end():
+                failed.append(one.result)
+            one.sock.close()
+            count[0] += 1
+    busy = threading.Thread(target=load)
+    with Stream():
+        busy.start()
+        try:
+            NODES[LEAD].drain()
+            for name in ("corosync", "vrd"):
+                NODES[LEAD].stop(name, signal.SIGTERM)
+            others()
+            NODES[LEAD].start_corosync()
+            NODES[LEAD].start_vrd()
+            LAB.settled(LEAD)
+        finally:
+            stop.set()
+            busy.join()
+        print(f"# {count[0]} bind() meanwhile")
+        eq(failed, [], "bind() that failed")
+        wait(lambda: len({tuple(sorted(node.ports().items()))
+                          for node in NODES.values()}) == 1, "one database")
+        back()
+
+
+def noticed():
+    """What corosync of node 1 said last: (time, nodes that are left)"""
+    when, *left = NODES[1].log("background").strip().split("\n")[-1].split()
+    return float(when), [int(num) for num in left]
+
+
+def test_crash():
+    """the lead crashes: a takeover, and its port is free"""
+    check(NODES[LEAD].serve(8003), "a port of the lead")
+    for num in (1, LEAD):
+        NODES[num].background(f"{HERE}/tools/cpg_watch.py")
+    wait(lambda: NODES[1].log("background") and noticed()[1] == [1, LEAD],
+         "corosync to be watched")
+    LAB.dead.add(LEAD)
+    LAB.unplugged.add(LEAD)
+    with Stream() as stream:
+        # the answer to this is on its way then
+        NODES[LEAD].background("sh", "-c",
+                               "sleep 0.5; echo c >/proc/sysrq-trigger")
+        wait(lambda: noticed()[1] == [1], "corosync to say so", 30)
+        when = noticed()[0]
+        # one that began before it waits longer for its next attempt
+        first = wait(lambda: stream.since(when - 0.05), "a new connection")
+        others()
+    before = max(end for _, end, err in stream.done if end < when and not err)
+    print(f"# corosync noticed {when - before:.2f} s after the last new "
+          "connection, the next was there "
+          f"{(first - when) * 1000:.0f} ms later")
+    check(when - before < DETECTION + 0.5 * slow(), "detection")
+    check(first - when < slow(), "takeover")
+    eq(NODES[2].ports(), {("tcp", 8001): 1, ("tcp", 8002): 2}, "ports")
+    one = Bind(NODES[1], 8003)
+    eq(one.end(), 0, "bind() of its port")
+    contend(7500)
+    one.sock.close()
+
+
+run(globals(), LAB, 300)
