@@ -91,6 +91,9 @@ void nl_wait(struct nl *nl, uint32_t seq);
 /* Send a dump request, return the number of answers */
 int nl_dump(struct nl *nl);
 
+/* Open it for a family of generic netlink, whose number is returned. */
+int genl_family(struct nl *nl, const char *name);
+
 /* -- link.c: rtnetlink and the vrctx family, in the current namespace */
 void link_dummy(const char *name);
 void link_veth(const char *name, const char *peer, int peer_ns);
@@ -125,7 +128,7 @@ void link_packets(const char *name, uint64_t *rx, uint64_t *tx);
 void link_forget(void);
 
 /* -- topo.c */
-enum mode { PLAIN, CTX, VRF, NETNS, RULE };
+enum mode { PLAIN, CTX, VRF, NETNS, RULE, IPVS };
 
 #define SO_VRCTX	0x5652
 #define CTX_ID		1
@@ -185,8 +188,55 @@ void one_enter(int i);
 void one_leave(void);
 void one_socket(int fd, int i);	/* put a new socket there */
 
+/* -- chain.c: how TCP connections are spread over the table of established
+ * ones. Between start and stop each end of a connection that is made counts.
+ */
+struct chains {
+	double mean;		/* length of the chain that a socket is in */
+	int longest;
+};
+
+void chains_start(void);
+struct chains chains_stop(int sockets);
+
+/* -- fwd.c, udp_rr.c, tcp.c: a batch of what their figures measure, in the
+ * topology of the moment.  The batch may come when that is another one.
+ */
+#define FWD_BATCH	64
+#define UDP_BATCH	64
+#define CRR_BATCH	16
+
+struct fwd {
+	/* frames, for the router and for nobody */
+	uint8_t good[128] __attribute__((aligned(8)));
+	uint8_t bad[128] __attribute__((aligned(8)));
+	int fd;
+};
+
+struct udp_pair {
+	int client, server;
+};
+
+/* For a's packets to the address */
+void fwd_open(struct fwd *fwd, struct ipaddr to);
+void fwd_batch(struct fwd *fwd, int good);
+void udp_open(struct udp_pair *pair, int family);
+void udp_batch(const struct udp_pair *pair);
+/* A listening socket; the batch is to be called in topo.a */
+int crr_open(void);
+void crr_batch(int lfd);
+/* Instructions for the router to give one packet of host a's for the address to
+ * host b.
+ */
+double forwarded(struct ipaddr to);
+/* ... and of a request and its answer */
+double udp_round_trip(int family);
+
 /* -- The figures.  Each prints lines with result(). */
 void result(const char *name, double value, const char *unit);
+/* The same of another mode than that of the command line */
+void result_of(enum mode mode, const char *name, double value,
+	       const char *unit);
 
 void fig_fwd4(void);
 void fig_fwd6(void);
@@ -201,5 +251,10 @@ void fig_batch(void);
 void fig_if_add(void);
 void fig_flap(void);
 void fig_listen_all(void);
+void fig_handover(void);
+void fig_handover6(void);
+void fig_beside(void);
+void fig_port_map(void);
+void fig_wall(void);
 
 #endif

@@ -8,7 +8,10 @@ Made by `make bench` from `build/bench/results.json`; do not edit. The figures
 are instructions of one CPU, counted by QEMU (`-icount shift=0`): the same on
 every machine, whatever else it does, and blind to cache misses. Those in ms are
 time of the same guest at one nanosecond an instruction, waiting included. Each
-was measured twice with the same result.
+was measured twice with the same result. Figures whose name ends in `.wall` are
+the only ones by the clock: nanoseconds on the machine that made this file, where
+all modes took turns in one guest, without instruction counting. They show what
+caches do; only their ratios mean anything.
 
 Kernel: Linux {version}, configuration `kernel/configs/vm.config`;
 *plain-unpatched* is the same configuration of the pristine kernel; all boot with
@@ -16,7 +19,8 @@ Kernel: Linux {version}, configuration `kernel/configs/vm.config`;
 
 A row is how many other contexts, VRFs, network namespaces or policy rules
 exist, a column what is used: *plain* none of them, in a patched kernel; *ctx*,
-*vrf*, *netns*, *rule* one of them. In the modes *-sameport* each of the others
+*vrf*, *netns*, *rule* one of them; *ipvs-dr* is IPVS with direct routing, beside
+the hand-over of a distributed host. In the modes *-sameport* each of the others
 has a socket on the server's port. Up to 1,000 others have a device with an
 address each; beyond that they have a route only.
 """

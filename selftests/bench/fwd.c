@@ -22,7 +22,6 @@
 
 #include "bench.h"
 
-#define BATCH	64
 #define WARM	8
 #define SAMPLES	400
 
@@ -33,6 +32,9 @@ struct frame {
 	struct ethhdr eth;
 	uint8_t rest[sizeof(struct ip6_hdr) + sizeof(struct udphdr) + DATA];
 };
+
+_Static_assert(sizeof(struct frame) <= sizeof(((struct fwd *)0)->good),
+	       "struct fwd has room for a frame");
 
 static uint16_t ip_sum(const void *hdr)
 {
@@ -49,9 +51,9 @@ static uint16_t ip_sum(const void *hdr)
 }
 
 /* Returns the header's length. */
-static size_t make_ip4(uint8_t *to, size_t payload)
+static size_t make_ip4(uint8_t *to, struct ipaddr dst, size_t payload)
 {
-	const struct ipaddr src = A_ADDR(AF_INET), dst = B_ADDR(AF_INET);
+	const struct ipaddr src = A_ADDR(AF_INET);
 	struct iphdr ip = {
 		.version = 4,
 		.ihl = sizeof(ip) / 4,
@@ -67,9 +69,9 @@ static size_t make_ip4(uint8_t *to, size_t payload)
 	return sizeof(ip);
 }
 
-static size_t make_ip6(uint8_t *to, size_t payload)
+static size_t make_ip6(uint8_t *to, struct ipaddr dst, size_t payload)
 {
-	const struct ipaddr src = A_ADDR(AF_INET6), dst = B_ADDR(AF_INET6);
+	const struct ipaddr src = A_ADDR(AF_INET6);
 	struct ip6_hdr ip = {
 		.ip6_flow = htonl(6u << 28),
 		.ip6_plen = htons(payload),
@@ -83,9 +85,10 @@ static size_t make_ip6(uint8_t *to, size_t payload)
 	return sizeof(ip);
 }
 
-static void make_frame(struct frame *f, int family, const uint8_t src[6],
-		       const uint8_t dst[6])
+static void make_frame(struct frame *f, struct ipaddr to,
+		       const uint8_t src[6], const uint8_t dst[6])
 {
+	int family = to.family;
 	/* Nobody looks at the checksum. */
 	struct udphdr udp = {
 		.source = htons(4242),
@@ -99,7 +102,7 @@ static void make_frame(struct frame *f, int family, const uint8_t src[6],
 	memcpy(f->eth.h_dest, dst, 6);
 	f->eth.h_proto = htons(family == AF_INET6 ? ETH_P_IPV6 : ETH_P_IP);
 	header = (family == AF_INET6 ? make_ip6 : make_ip4)
-		(f->rest, sizeof(udp) + DATA);
+		(f->rest, to, sizeof(udp) + DATA);
 	memcpy(f->rest + header, &udp, sizeof(udp));
 	f->len = sizeof(f->eth) + header + sizeof(udp) + DATA;
 }
@@ -118,23 +121,43 @@ static int packet_socket(void)
 	return fd;
 }
 
-/* Instructions of one batch, the median of many. */
-static double send_all(int fd, struct frame *f)
+void fwd_open(struct fwd *fwd, struct ipaddr to)
 {
-	static uint64_t sample[SAMPLES];
+	static const uint8_t wrong[6] = { 2, 0, 0, 0, 0, 0x98 };
+	uint8_t mac[6];
+
+	ns_enter(topo.a);
+	link_mac("eth0", mac);
+	fwd->fd = packet_socket();
+	make_frame((struct frame *)fwd->good, to, mac, topo.r0_mac);
+	make_frame((struct frame *)fwd->bad, to, mac, wrong);
+}
+
+void fwd_batch(struct fwd *fwd, int good)
+{
+	struct frame *f = (struct frame *)(good ? fwd->good : fwd->bad);
 	struct iovec iov = { .iov_base = &f->eth, .iov_len = f->len };
-	struct mmsghdr msg[BATCH] = { 0 };
-	uint64_t t;
+	struct mmsghdr msg[FWD_BATCH] = { 0 };
 	int i;
 
-	for (i = 0; i < BATCH; i++) {
+	for (i = 0; i < FWD_BATCH; i++) {
 		msg[i].msg_hdr.msg_iov = &iov;
 		msg[i].msg_hdr.msg_iovlen = 1;
 	}
+	if (sendmmsg(fwd->fd, msg, FWD_BATCH, 0) != FWD_BATCH)
+		die("sendmmsg");
+}
+
+/* Instructions of one batch, the median of many. */
+static double send_all(struct fwd *fwd, int good)
+{
+	static uint64_t sample[SAMPLES];
+	uint64_t t;
+	int i;
+
 	for (i = -WARM; i < SAMPLES; i++) {
 		t = now();
-		if (sendmmsg(fd, msg, BATCH, 0) != BATCH)
-			die("sendmmsg");
+		fwd_batch(fwd, good);
 		t = now() - t;
 		if (i >= 0)
 			sample[i] = t;
@@ -152,41 +175,34 @@ static uint64_t arrived_at_b(void)
 	return rx;
 }
 
-static void fwd(int family, const char *name)
+double forwarded(struct ipaddr to)
 {
-	static const uint8_t wrong[6] = { 2, 0, 0, 0, 0, 0x98 };
-	const uint64_t all = (WARM + SAMPLES) * BATCH;
+	const uint64_t all = (WARM + SAMPLES) * FWD_BATCH;
 	uint64_t before, between, after;
 	double make, forward;
-	struct frame f;
-	uint8_t mac[6];
-	int fd;
+	struct fwd fwd;
 
-	ns_enter(topo.a);
-	link_mac("eth0", mac);
-	fd = packet_socket();
+	fwd_open(&fwd, to);
 	before = arrived_at_b();
-	make_frame(&f, family, mac, wrong);
-	make = send_all(fd, &f);
+	make = send_all(&fwd, 0);
 	between = arrived_at_b();
-	make_frame(&f, family, mac, topo.r0_mac);
-	forward = send_all(fd, &f);
+	forward = send_all(&fwd, 1);
 	after = arrived_at_b();
-	close(fd);
+	close(fwd.fd);
 	/* Others may have sent a few of their own, such as IPv6 neighbours. */
 	if (between - before > 20 || after - between < all)
 		die("%lu dropped at the router went on, %lu of %lu forwarded",
 		    between - before, after - between, all);
-	result(name, (forward - make) / BATCH, "insn");
+	return (forward - make) / FWD_BATCH;
 }
 
 void fig_fwd4(void)
 {
-	fwd(AF_INET, "fwd4.insn_per_packet");
+	result("fwd4.insn_per_packet", forwarded(B_ADDR(AF_INET)), "insn");
 }
 
 void fig_fwd6(void)
 {
 	topo_ipv6();
-	fwd(AF_INET6, "fwd6.insn_per_packet");
+	result("fwd6.insn_per_packet", forwarded(B_ADDR(AF_INET6)), "insn");
 }

@@ -270,24 +270,26 @@ void rule_mark_del(uint32_t mark, int family, uint32_t table)
 
 /* -- Contexts -------------------------------------------------------------- */
 
-static void find_family(void)
+int genl_family(struct nl *nl, const char *name)
 {
 	struct genlmsghdr *g;
 	struct nlattr *attr;
+	int family = 0;
 	size_t off;
 
-	nl_open(&ge, NETLINK_GENERIC);
-	g = nl_start(&ge, GENL_ID_CTRL, 0, sizeof(*g));
+	nl_open(nl, NETLINK_GENERIC);
+	g = nl_start(nl, GENL_ID_CTRL, 0, sizeof(*g));
 	g->cmd = CTRL_CMD_GETFAMILY;
 	g->version = 1;
-	nl_put_str(&ge, CTRL_ATTR_FAMILY_NAME, VRCTX_FAMILY_NAME);
-	nl_do(&ge, "this kernel has no contexts");
-	for (off = NLMSG_SPACE(sizeof(*g)); off < ge.len;
+	nl_put_str(nl, CTRL_ATTR_FAMILY_NAME, name);
+	nl_do(nl, name);
+	for (off = NLMSG_SPACE(sizeof(*g)); off < nl->len;
 	     off += NLA_ALIGN(attr->nla_len)) {
-		attr = (void *)(ge.buf + off);
+		attr = (void *)(nl->buf + off);
 		if (attr->nla_type == CTRL_ATTR_FAMILY_ID)
-			ctx_family = *(uint16_t *)((char *)attr + NLA_HDRLEN);
+			family = *(uint16_t *)((char *)attr + NLA_HDRLEN);
 	}
+	return family;
 }
 
 static void ctx_start(int cmd)
@@ -295,7 +297,7 @@ static void ctx_start(int cmd)
 	struct genlmsghdr *g;
 
 	if (ge.fd < 0)
-		find_family();
+		ctx_family = genl_family(&ge, VRCTX_FAMILY_NAME);
 	g = nl_start(&ge, ctx_family, 0, sizeof(*g));
 	g->cmd = cmd;
 	g->version = VRCTX_FAMILY_VERSION;

@@ -4,8 +4,9 @@
  * usage: bench MODE[-sameport] N FIGURE...
  *
  * To be run in a guest whose time stamp counter counts instructions (scripts/vm
- * --icount).  Prints one line a figure: name, value and unit, by tabs.  How
- * the guests are started and what is made of the lines: run.py.
+ * --icount; wall: in any).  Prints one line a figure: name, value and unit, by
+ * tabs, and the mode if it is another one.  How the guests are started and what
+ * is made of the lines: run.py.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ static const char * const modes[] = {
 	[VRF] = "vrf",
 	[NETNS] = "netns",
 	[RULE] = "rule",
+	[IPVS] = "ipvs-dr",
 };
 
 static const struct {
@@ -40,6 +42,11 @@ static const struct {
 	{ "if_add", fig_if_add },
 	{ "flap", fig_flap },
 	{ "listen_all", fig_listen_all },
+	{ "handover", fig_handover },
+	{ "handover6", fig_handover6 },
+	{ "beside", fig_beside },
+	{ "port_map", fig_port_map },
+	{ "wall", fig_wall },
 };
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -47,6 +54,13 @@ static const struct {
 void result(const char *name, double value, const char *unit)
 {
 	printf("%s\t%.2f\t%s\n", name, value, unit);
+	fflush(stdout);
+}
+
+void result_of(enum mode mode, const char *name, double value,
+	       const char *unit)
+{
+	printf("%s\t%.2f\t%s\t%s\n", name, value, unit, modes[mode]);
 	fflush(stdout);
 }
 

@@ -9,7 +9,7 @@ GROUPS = {
     "udp_rr6": ("udp_rr6.insn",),
     "tcp_crr": ("tcp_crr.insn",),
     "tcp_stream": ("tcp_stream.insn_per_kb",),
-    "many_rr": ("many_rr.insn",),
+    "many_rr": ("many_rr.insn", "many_rr.chain", "many_rr.longest"),
     "create": ("create.insn", "delete.insn", "create.bytes"),
     "used": ("used_delete.insn", "used.bytes"),
     "batch": ("create_100000.ms", "dump_100000.ms", "delete_1000.ms",
@@ -17,7 +17,14 @@ GROUPS = {
     "if_add": ("if_add.insn",),
     "flap": ("flap.insn",),
     "listen_all": ("listen_all.insn", "listen_all.bytes"),
+    "handover": ("handover.insn_per_packet",),
+    "handover6": ("handover6.insn_per_packet",),
+    "beside": ("beside.insn",),
+    "port_map": ("port_map.bytes", "handover_full.insn_per_packet"),
 }
+# By the clock, all modes in one guest: group, figures.
+WALL = "wall"
+WALL_FIGURES = ("fwd4.wall", "udp_rr.wall", "tcp_crr.wall")
 TITLES = {
     "fwd4.insn_per_packet": "forward one IPv4 packet",
     "fwd6.insn_per_packet": "forward one IPv6 packet",
@@ -26,6 +33,8 @@ TITLES = {
     "tcp_crr.insn": "TCP connect, a byte each way, close",
     "tcp_stream.insn_per_kb": "TCP stream, per kilobyte",
     "many_rr.insn": "TCP request and answer while n others are connected",
+    "many_rr.chain": "chain that one of those sockets is in, mean length",
+    "many_rr.longest": "the longest chain of those sockets",
     "create.insn": "create one",
     "delete.insn": "delete one",
     "create.bytes": "memory of one",
@@ -39,11 +48,21 @@ TITLES = {
     "flap.insn": "interface down and up",
     "listen_all.insn": "listen on one TCP port in each, per socket",
     "listen_all.bytes": "memory of that, per socket",
+    "handover.insn_per_packet": "hand one packet over to another node",
+    "handover6.insn_per_packet": "hand one IPv6 packet over",
+    "handover_full.insn_per_packet":
+        "hand one packet over while the port maps have a million ports",
+    "port_map.bytes": "memory of one of these",
+    "beside.insn":
+        "UDP request and answer while another address is distributed",
+    "fwd4.wall": "forward one IPv4 packet, by the clock",
+    "udp_rr.wall": "UDP request and answer, by the clock",
+    "tcp_crr.wall": "TCP connect, a byte each way, close, by the clock",
 }
 # In the modes *-sameport each of the n others has a socket on the server's
 # port; what each mode is without that is its first part.
 MODES = ("plain-unpatched", "plain", "ctx", "ctx-sameport", "vrf",
-         "vrf-sameport", "netns", "netns-sameport", "rule")
+         "vrf-sameport", "netns", "netns-sameport", "rule", "ipvs-dr")
 # IPv6 last: the others are measured without IPv6 addresses.
 DATA = ("fwd4", "udp_rr", "tcp_crr", "tcp_stream", "fwd6", "udp_rr6")
 CONTROL = ("flap", "if_add", "create", "used")
@@ -54,13 +73,17 @@ LARGE = (10000, 100000)
 def quick():
     """Jobs as (mode, n, groups)."""
     return [(mode, 0, ("fwd4", "udp_rr", "fwd6", "udp_rr6"))
-            for mode in ("plain-unpatched", "plain", "ctx", "vrf", "netns")]
+            for mode in ("plain-unpatched", "plain", "ctx", "vrf", "netns")] \
+        + [(mode, 0, ("handover",)) for mode in ("plain", "ipvs-dr")]
 
 
 def full():
     """Each job is one guest; what disturbs the others comes last in it."""
     jobs = []
     for mode in MODES:
+        if mode == "ipvs-dr":
+            jobs.append((mode, 0, ("handover",)))
+            continue
         if mode.endswith("-sameport"):
             jobs += [(mode, n, SAMEPORT) for n in (100, 1000)]
             continue
@@ -77,11 +100,13 @@ def full():
     jobs.append(("ctx", 0, ("batch",)))
     for mode in ("plain", "ctx"):
         jobs += [(mode, n, ("many_rr",)) for n in (0, 10000, 100000)]
+        jobs.append((mode, 0, ("handover", "beside", "handover6", "port_map")))
     return jobs
 
 
 # A bar is (figure, mode, n, what it is compared with, the most that it may
-# be). Compared with (mode, n): percent more than that. With None: a value.
+# be). Compared with (mode, n), or (mode, n) of another figure: percent more
+# than that. With None: a value.
 UNPATCHED = ("plain-unpatched", 0)
 BARS = (
     ("fwd4.insn_per_packet", "ctx", 0, UNPATCHED, 1.0),
@@ -96,6 +121,7 @@ BARS = (
     ("udp_rr.insn", "ctx-sameport", 10000, ("ctx", 0), 2.0),
     ("tcp_crr.insn", "ctx-sameport", 10000, ("ctx", 0), 2.0),
     ("many_rr.insn", "ctx", 100000, ("plain", 100000), 2.0),
+    ("many_rr.chain", "ctx", 100000, ("plain", 100000), 2.0),
     ("create.insn", "ctx", 0, None, 6000),
     ("delete.insn", "ctx", 0, None, 8000),
     ("create.insn", "ctx", 100000, None, 6600),
@@ -105,10 +131,22 @@ BARS = (
     ("delete_1000.ms", "ctx", 0, None, 20),
     ("flap.insn", "ctx", 10000, UNPATCHED, 10.0),
     ("listen_all.insn", "ctx", 10000, None, 8000),
+    ("handover.insn_per_packet", "plain", 0, ("ipvs-dr", 0), -30.0),
+    ("handover.insn_per_packet", "ctx", 0,
+     ("plain", 0, "fwd4.insn_per_packet"), 30.0),
+    ("handover6.insn_per_packet", "ctx", 0,
+     ("plain", 0, "fwd6.insn_per_packet"), 30.0),
+    ("handover_full.insn_per_packet", "ctx", 0,
+     ("ctx", 0, "handover.insn_per_packet"), 10.0),
+    ("port_map.bytes", "plain", 0, None, 96),
+    # 0.5 is what it costs netfilter to call a hook that does nothing
+    ("beside.insn", "plain", 0, ("plain", 0, "udp_rr.insn"), 0.6),
 )
 # Two runs of the same guest may differ by this much, in percent; more where
 # work that the kernel puts off is in the figure, or what a page holds.
-REPEAT = {"delete.insn": 5, "used_delete.insn": 5, "create.bytes": 2,
-          "used.bytes": 2, "listen_all.bytes": 2, "create_100000.ms": 5,
-          "dump_100000.ms": 5, "delete_1000.ms": 20, "batch_left.bytes": 100}
+REPEAT = {"delete.insn": 5, "used_delete.insn": 15, "if_add.insn": 2,
+          "flap.insn": 2, "create.bytes": 2, "used.bytes": 4,
+          "listen_all.bytes": 2, "create_100000.ms": 5,
+          "dump_100000.ms": 5, "delete_1000.ms": 20, "batch_left.bytes": 100,
+          "many_rr.chain": 1, "many_rr.longest": 50}
 REPEAT_DEFAULT = 0.3

@@ -3,12 +3,15 @@
 """Start the guests of make bench, compare their figures, write them down.
 
 usage: run.py --vm BZIMAGE --unpatched BZIMAGE --out DIR [--quick]
-              [--jobs N] [--only MODE[:N[:GROUP,...]]]...
+              [--jobs N] [--only MODE[:N[:GROUP,...]] | --only wall]...
 
 Every guest runs twice under -icount with the same seed and should say the
 same. Hash seeds may differ all the same (I/O comes when the host has it), and
 with them the length of a chain: then a third and a fifth run decide, and the
 figure is the one that most of them have.
+
+Figures by the clock come last, from one guest without -icount in which all
+modes take turns, with nothing beside it.
 """
 import argparse
 import concurrent.futures
@@ -29,26 +32,46 @@ SEED = "1"
 UHASH = "uhash_entries=65536"
 
 
-def guest(image, mode, n, groups):
-    """One boot. Returns {figure: (value, unit)}."""
-    cmd = [TOP + "/scripts/vm", "--icount", "--seed", SEED, "--kernel", image,
-           "--mem", "4G" if n >= 10000 else "2G" if n >= 1000 else "1G",
+def boot(image, bench, *options):
+    """One boot. Returns the lines that bench printed, split."""
+    cmd = [TOP + "/scripts/vm", *options, "--kernel", image,
            "--timeout", "3600", "--append", UHASH,
-           f"/repo/build/bench/bench {mode} {n} {' '.join(groups)}"]
+           f"/repo/build/bench/bench {bench}"]
     done = subprocess.run(cmd, stdin=subprocess.DEVNULL, text=True,
                           capture_output=True)
     if done.returncode:
-        raise RuntimeError(f"bench {mode} {n} {' '.join(groups)}: exit "
-                           f"{done.returncode}\n{done.stdout}{done.stderr}")
-    out = {}
-    for line in done.stdout.splitlines():
-        name, value, unit = line.split("\t")
-        out[name] = (float(value), unit)
+        raise RuntimeError(f"bench {bench}: exit {done.returncode}\n"
+                           f"{done.stdout}{done.stderr}")
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def memory(mode, n):
+    """What the guest needs; a network namespace is large."""
+    if n >= 10000 or (n >= 1000 and mode.startswith("netns")):
+        return "4G"
+    return "2G" if n >= 1000 else "1G"
+
+
+def guest(image, mode, n, groups):
+    """One boot that counts instructions. Returns {figure: (value, unit)}."""
+    lines = boot(image, f"{mode} {n} {' '.join(groups)}",
+                 "--icount", "--seed", SEED, "--mem", memory(mode, n))
+    out = {name: (float(value), unit) for name, value, unit in lines}
     missing = [f for g in groups for f in plan.GROUPS[g] if f not in out]
     if missing:
         raise RuntimeError(f"bench {mode} {n} gave no {', '.join(missing)}\n"
-                           + done.stdout + done.stderr)
+                           + str(lines))
     return out
+
+
+def wall(image):
+    """The figures by the clock: (results, complaints)."""
+    try:
+        lines = boot(image, f"plain 0 {plan.WALL}", "--smp", "1")
+    except RuntimeError as err:
+        return [], [str(err)]
+    return [{"name": name, "mode": mode, "n": 0, "value": float(value),
+             "unit": unit} for name, value, unit, mode in lines], []
 
 
 def measure(job, images):
@@ -143,11 +166,13 @@ def bars(results):
     marks, wrong = {}, []
     for name, mode, n, base, most in plan.BARS:
         key = (name, mode, n)
-        if key not in value or (base and (name, *base) not in value):
+        with_ = base and ((*base, name)[2], *base[:2])
+        if key not in value or (base and with_ not in value):
             continue
         if base:
-            more = percent(value[key], value[(name, *base)])
-            text = (f"{more:+.2f} % of {base[0]} at {base[1]}, "
+            more = percent(value[key], value[with_])
+            other = "" if with_[0] == name else with_[0] + " "
+            text = (f"{more:+.2f} % of {other}{base[0]} at {base[1]}, "
                     f"bar {most:+.1f} %")
         else:
             more = value[key]
@@ -179,6 +204,8 @@ def select(jobs, only):
         return jobs
     out = []
     for one in only:
+        if one == plan.WALL:
+            continue
         mode, n, groups = (one.split(":") + ["", ""])[:3]
         if groups:
             out.append((mode, int(n), tuple(groups.split(","))))
@@ -195,12 +222,17 @@ def main():
     args.add_argument("--quick", action="store_true")
     args.add_argument("--jobs", type=int, default=os.cpu_count())
     args.add_argument("--only", action="append", default=[],
-                      help="one mode, mode:n or mode:n:groups; may be repeated")
+                      help="one mode, mode:n, mode:n:groups, or wall; may be "
+                      "repeated")
     args = args.parse_args()
 
     jobs = select(plan.quick() if args.quick else plan.full(), args.only)
     results, wrong = collect(jobs, {"vm": args.vm,
                                     "unpatched": args.unpatched}, args.jobs)
+    if not args.only or plan.WALL in args.only:
+        more, complaints = wall(args.vm)
+        results += more
+        wrong += complaints
     if args.only:
         results = merge(args.out + "/results.json", results)
     results.sort(key=order)

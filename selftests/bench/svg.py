@@ -12,7 +12,7 @@ import plan
 
 COLOURS = {"plain-unpatched": "#999999", "plain": "#555555",
            "ctx": "#c1272d", "vrf": "#0b6e99", "netns": "#4d8b31",
-           "rule": "#a05a00"}
+           "rule": "#a05a00", "ipvs-dr": "#7b3fa0"}
 WIDTH, LEFT, RIGHT = 760, 150, 140
 
 

@@ -2,7 +2,9 @@
 /* tcp.c - tcp_crr.insn: connect, a byte each way, close;
  * tcp_stream.insn_per_kb: a kilobyte through an open connection; and
  * many_rr.insn: a byte each way while n others are connected, in mode ctx all
- * by the same addresses and ports, in mode plain by n addresses of a client.
+ * by the same addresses and ports, in mode plain by n addresses of a client;
+ * many_rr.chain, many_rr.longest: the length of the chain in the hash table that
+ * one of their sockets is in, and the length of the longest.
  *
  * One thread is both sides; the handshake runs inside connect().
  */
@@ -19,7 +21,6 @@
 #define PORT	4244
 #define WARM	4
 #define SAMPLES	100
-#define CRR_BATCH	16
 #define CHUNK		16384
 #define STREAM_BATCH	64
 
@@ -72,32 +73,40 @@ static void pass(int from, int to, char *buf, size_t len)
 	}
 }
 
-static void crr(int lfd)
+int crr_open(void)
 {
-	int client, server;
+	int lfd = listener(PORT);
+
+	/* Sockets of this thread are the client's from here on. */
+	ns_enter(topo.a);
+	return lfd;
+}
+
+void crr_batch(int lfd)
+{
+	int client, server, i;
 	char c = 'x';
 
-	open_pair(lfd, PORT, &client, &server);
-	pass(client, server, &c, 1);
-	pass(server, client, &c, 1);
-	close(client);
-	close(server);
+	for (i = 0; i < CRR_BATCH; i++) {
+		open_pair(lfd, PORT, &client, &server);
+		pass(client, server, &c, 1);
+		pass(server, client, &c, 1);
+		close(client);
+		close(server);
+	}
 }
 
 void fig_tcp_crr(void)
 {
 	static uint64_t sample[SAMPLES];
-	int lfd, i, j;
 	uint64_t t;
+	int lfd, i;
 
 	others_hold(SOCK_STREAM, PORT);
-	lfd = listener(PORT);
-	/* Sockets of this thread are the client's from here on. */
-	ns_enter(topo.a);
+	lfd = crr_open();
 	for (i = -WARM; i < SAMPLES; i++) {
 		t = now();
-		for (j = 0; j < CRR_BATCH; j++)
-			crr(lfd);
+		crr_batch(lfd);
 		t = now() - t;
 		if (i >= 0)
 			sample[i] = t;
@@ -182,6 +191,7 @@ void fig_many_rr(void)
 {
 	static uint64_t sample[SAMPLES];
 	int lfd, client, server, i, j;
+	struct chains chains;
 	char c = 'x';
 	uint64_t t;
 
@@ -189,6 +199,7 @@ void fig_many_rr(void)
 		return;
 	ns_enter(topo.router);
 	lfd = loop_listener();
+	chains_start();
 	for (i = 1; i <= topo.n; i++) {
 		loop_client(CTX_OTHER + i - 1, i);
 		if (accept(lfd, NULL, NULL) < 0)
@@ -198,6 +209,7 @@ void fig_many_rr(void)
 	server = accept(lfd, NULL, NULL);
 	if (server < 0)
 		die("accept");
+	chains = chains_stop(2 * (topo.n + 1));
 	for (i = -WARM; i < SAMPLES; i++) {
 		t = now();
 		for (j = 0; j < CRR_BATCH; j++) {
@@ -209,4 +221,6 @@ void fig_many_rr(void)
 			sample[i] = t;
 	}
 	result("many_rr.insn", median(sample, SAMPLES) / CRR_BATCH, "insn");
+	result("many_rr.chain", chains.mean, "sockets");
+	result("many_rr.longest", chains.longest, "sockets");
 }

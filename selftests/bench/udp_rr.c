@@ -13,7 +13,6 @@
 #include "bench.h"
 
 #define PORT	4243
-#define BATCH	64
 #define WARM	8
 #define SAMPLES	300
 
@@ -54,49 +53,62 @@ static void round_trip(int client, int server)
 		die("UDP round trip");
 }
 
-static void udp_rr(int family, const char *name)
+void udp_open(struct udp_pair *pair, int family)
 {
 	const struct ipaddr r0 = R0_ADDR(family);
-	static uint64_t sample[SAMPLES];
-	int client, server, i, j;
 	union sock_addr addr;
 	socklen_t len;
-	uint64_t t;
 
-	others_hold(SOCK_DGRAM, PORT);
-	server = router_socket(family, SOCK_DGRAM);
+	pair->server = router_socket(family, SOCK_DGRAM);
 	len = make_addr(&addr, family, NULL);
-	if (bind(server, &addr.sa, len))
+	if (bind(pair->server, &addr.sa, len))
 		die("bind");
 	ns_enter(topo.a);
-	client = socket(family, SOCK_DGRAM, 0);
+	pair->client = socket(family, SOCK_DGRAM, 0);
 	len = make_addr(&addr, family, &r0);
-	if (client < 0 || connect(client, &addr.sa, len))
+	if (pair->client < 0 || connect(pair->client, &addr.sa, len))
 		die("connect");
 
-	patience(client);
-	patience(server);
+	patience(pair->client);
+	patience(pair->server);
+}
 
+void udp_batch(const struct udp_pair *pair)
+{
+	int i;
+
+	for (i = 0; i < UDP_BATCH; i++)
+		round_trip(pair->client, pair->server);
+}
+
+double udp_round_trip(int family)
+{
+	static uint64_t sample[SAMPLES];
+	struct udp_pair pair;
+	uint64_t t;
+	int i;
+
+	others_hold(SOCK_DGRAM, PORT);
+	udp_open(&pair, family);
 	for (i = -WARM; i < SAMPLES; i++) {
 		t = now();
-		for (j = 0; j < BATCH; j++)
-			round_trip(client, server);
+		udp_batch(&pair);
 		t = now() - t;
 		if (i >= 0)
 			sample[i] = t;
 	}
-	close(client);
-	close(server);
-	result(name, median(sample, SAMPLES) / BATCH, "insn");
+	close(pair.client);
+	close(pair.server);
+	return median(sample, SAMPLES) / UDP_BATCH;
 }
 
 void fig_udp_rr(void)
 {
-	udp_rr(AF_INET, "udp_rr.insn");
+	result("udp_rr.insn", udp_round_trip(AF_INET), "insn");
 }
 
 void fig_udp_rr6(void)
 {
 	topo_ipv6();
-	udp_rr(AF_INET6, "udp_rr6.insn");
+	result("udp_rr6.insn", udp_round_trip(AF_INET6), "insn");
 }
