@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernel's own network selftests: the same on both kernels?
 
-usage: regress.py --vm BZIMAGE --unpatched BZIMAGE --stage KEY --cache DIR
-                  [TEST...]
+usage: regress.py --vm BZIMAGE --unpatched BZIMAGE --base ID --stage KEY
+                  --cache DIR [--record | TEST...]
 
 Each test case has one result on the unpatched kernel and must have it on the
 patched one, where no context is in use. What fails or skips on both is no
 difference. Some cases watch timeouts and come out one way or the other on a
 slow machine: tests that differ run again on both, and only what the two
 kernels never had in common counts. Results of the unpatched kernel are kept.
+
+unpatched.json has a checksum of what was seen of each test on the unpatched
+kernel, written by --record: a test with just these results needs no run there.
+It is not looked at once the kernel, its configuration or run.sh is another one.
 """
 import argparse
 import concurrent.futures
@@ -23,6 +27,7 @@ import threading
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 OUT = TOP + "/build/regress"
+RECORD = TOP + "/selftests/regress/unpatched.json"
 # One guest each, two at a time: the sets take about the same time.
 SETS = (
     ("fib_tests.sh", "reuseport_bpf", "reuseport_bpf_cpu",
@@ -88,33 +93,39 @@ def cases(log, tagged):
     return out
 
 
-def guest(kernel, flavour, tests):
-    """Boot once, run tests. Returns {test: cases}, empty if it died."""
-    out = f"{OUT}/{flavour}-{tests[0]}"
+def logs(out, name, tests, command, *options, tagged=TAGGED.match):
+    """Boot once for a command that runs the tests, each into out/TEST.log.
+    Returns {test: cases}, empty if the guest, called name, died.
+    """
     os.makedirs(out, exist_ok=True)
     for test in tests:
         try:
             os.unlink(f"{out}/{test}.log")
         except FileNotFoundError:
             pass
-    # rtnetlink.sh wants the fallback tunnel devices.
-    cmd = [TOP + "/scripts/vm", "--kernel", kernel, "--smp", "2", "--out", out,
-           "--append", "fb_tunnels=initns", "--timeout", "2400",
-           "--console", out + "/console",
-           "/repo/selftests/regress/run.sh " + " ".join(tests)]
-    done = subprocess.run(cmd, stdin=subprocess.DEVNULL, text=True,
-                          capture_output=True)
+    done = subprocess.run(
+        [TOP + "/scripts/vm", *options, "--out", out,
+         "--console", out + "/console", f"{command} {' '.join(tests)}"],
+        stdin=subprocess.DEVNULL, text=True, capture_output=True, check=False)
     if done.returncode:
         # Whatever the tests say: it died, or its log shows a fault.
-        print(f"  the {flavour} guest with {', '.join(tests)}: exit "
+        print(f"  the {name} guest with {', '.join(tests)}: exit "
               f"{done.returncode}\n{done.stdout}{done.stderr}", flush=True)
         return {}
     result = {}
     for test in tests:
         with open(f"{out}/{test}.log", encoding="utf-8",
                   errors="replace") as f:
-            result[test] = cases(f.read(), TAGGED.match(test))
+            result[test] = cases(f.read(), tagged(test))
     return result
+
+
+def guest(kernel, flavour, tests):
+    # rtnetlink.sh wants the fallback tunnel devices.
+    return logs(f"{OUT}/{flavour}-{tests[0]}", flavour, tests,
+                "/repo/selftests/regress/run.sh", "--kernel", kernel,
+                "--smp", "2", "--append", "fb_tunnels=initns",
+                "--timeout", "2400")
 
 
 def differences(old, new):
@@ -164,58 +175,98 @@ def sha(path):
         return hashlib.sha256(f.read()).hexdigest()[:16]
 
 
+def checksum(seen):
+    """Of the results of a test; None if some came out in several ways."""
+    if any(len(results) != 1 for results in seen.values()):
+        return None
+    text = json.dumps(seen, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def recorded(base):
+    """{test: checksum} of the unpatched kernel, as far as it is the same."""
+    try:
+        with open(RECORD, encoding="ascii") as f:
+            kept = json.load(f)
+    except FileNotFoundError:
+        return {}
+    return kept["tests"] if kept["of"] == base else {}
+
+
+def record(base, seen):
+    tests = {t: checksum(seen[t]) for t in TESTS if t in seen}
+    with open(RECORD, "w", encoding="ascii") as f:
+        json.dump({"of": base, "tests": {t: s for t, s in tests.items() if s}},
+                  f, indent=1)
+        f.write("\n")
+
+
 def main():
     args = argparse.ArgumentParser()
-    for name in ("vm", "unpatched", "stage", "cache"):
+    for name in ("vm", "unpatched", "base", "stage", "cache"):
         args.add_argument("--" + name, required=True)
+    args.add_argument("--record", action="store_true")
     args.add_argument("tests", nargs="*", choices=(*TESTS, []))
     args = args.parse_args()
     tests = args.tests or TESTS
 
     key = "-".join((sha(args.unpatched), args.stage, sha(__file__),
                     sha(TOP + "/selftests/regress/run.sh")))
+    base = "-".join((args.base, sha(TOP + "/kernel/configs/vm.config"),
+                     sha(TOP + "/selftests/regress/run.sh")))
     old = Kernel("unpatched", args.unpatched, f"{args.cache}/{key}.json")
     new = Kernel("vm", args.vm)
+    known = {} if args.record else recorded(base)
 
     def both(todo, fresh):
         """Run the tests on the new kernel, and the old where needed."""
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             runs = []
-            for kernel in (new, old):
+            for kernel in (old,) if args.record else (new, old):
                 for group in SETS:
                     some = [t for t in group if t in todo and not (
-                        kernel is old and not fresh and t in old.seen)]
+                        kernel is old and not fresh
+                        and (t in old.seen or t in known))]
                     if some:
                         runs.append(pool.submit(kernel.run, some))
             for done in runs:
                 done.result()
 
+    def differs(test):
+        seen = new.seen.get(test, {})
+        if test in old.seen or test not in known:
+            return differences(old.seen.get(test, {}), seen)
+        return checksum(seen) != known[test]
+
     both(tests, False)
+    if args.record:
+        record(base, old.seen)
+        return 0
     failed = 0
     for attempt in range(1, ATTEMPTS + 1):
-        bad = [t for t in tests if differences(old.seen.get(t, {}),
-                                               new.seen.get(t, {}))]
+        bad = [t for t in tests if differs(t)]
         if not bad or attempt == ATTEMPTS:
             break
         print("  differs, again on both: " + " ".join(bad), flush=True)
         both(bad, True)
     for test in tests:
-        if test not in old.seen or test not in new.seen:
+        seen = new.seen.get(test)
+        # Nothing was run there: it was just this
+        was = old.seen.get(test, seen if test in known else None)
+        if seen is None or was is None:
             print(f"not ok - {test} (a guest died, see above)")
             failed += 1
             continue
-        diff = differences(old.seen[test], new.seen[test])
-        total = len(new.seen[test]) - 1
-        not_ok = sum(1 for name, r in old.seen[test].items()
+        diff = differences(was, seen)
+        not_ok = sum(1 for name, r in was.items()
                      if set(r) & {"FAIL", "SKIP", "not ok"}
                      or name.startswith("SKIP"))
-        print(f"{'not ok' if diff else 'ok'} - {test} ({total} cases, "
+        print(f"{'not ok' if diff else 'ok'} - {test} ({len(seen) - 1} cases, "
               f"{not_ok} of them fail or skip on the unpatched kernel too)")
         for name in diff:
             print(f"    # {name}: unpatched "
-                  f"{'/'.join(old.seen[test].get(name, ['missing']))}, "
-                  f"patched "
-                  f"{'/'.join(new.seen[test].get(name, ['missing']))}")
+                  f"{'/'.join(was.get(name, ['missing']))}, "
+                  f"patched {'/'.join(seen.get(name, ['missing']))}")
         failed += bool(diff)
     print(f"{len(tests) - failed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
