@@ -123,7 +123,7 @@ TEST(same, "one number again and again, used each time")
 TEST(many, "1,000 at once, deleted in the other order, then the namespace")
 {
 	int i, num = 1000 / vr_slow();
-	long before;
+	long before, after;
 
 	vr_setup(0);
 	before = kernel_memory();
@@ -139,7 +139,10 @@ TEST(many, "1,000 at once, deleted in the other order, then the namespace")
 	       num);
 	for (i = num; i; i--)
 		CHECK(!vr_del(i, false));
-	CHECK(settled(before + slack()) <= before + slack());
+	/* of 2 MB: half-empty slabs stay, and what the namespace has grown */
+	after = settled(before + 2 * slack());
+	printf("# %ld kB before, %ld kB after\n", before, after);
+	CHECK(after <= before + 2 * slack());
 	for (i = 1; i <= num; i++)
 		CHECK(!vr_new(i));
 	/* the namespace goes away with all of them */

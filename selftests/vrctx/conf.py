@@ -119,6 +119,19 @@ def test_all():
 
 
 @only(4)
+def test_no_change():
+    """forwarding written as it is leaves it to the devices"""
+    fresh()
+    for n in ALL:
+        put(n, FORWARD, 1)
+        put(n, f"{CONF}.{W[n].dev}.forwarding", 0)
+        put(n, FORWARD, 1)
+        eq(get(n, f"{CONF}.{W[n].dev}.forwarding"), 0, f"device in {n}")
+        put(n, FORWARD, 0)
+    fresh()
+
+
+@only(4)
 def test_default():
     """conf.default of a context holds for devices without a value"""
     fresh()

@@ -14,7 +14,7 @@ import vr_nl as nl
 from vr_fam import (CONF, JOIN, SOL, group_mac, ip, mreq, only, packed, pick,
                     proc_net)
 from vr_nl import table_of, u32
-from vr_net import HIP, RIP, UDP, Lab, Netns, both_run, readable, sock
+from vr_net import HIP, RIP, TIMEOUT, UDP, Lab, Netns, both_run, readable, sock
 from vr_pkt import HMAC, Wire
 from vr_rt import RTM_NEWLINKPROP, RTN_UNICAST, sysctl
 from vr_tap import Skip, check, eq, params, refused, run, wait
@@ -349,7 +349,7 @@ def test_connection_stays_behind():
     VR.move("h1", 2)
     RT.link_set("h1", up=True)
     both_run(RT, "h1", host.rt)
-    peer.settimeout(10)
+    peer.settimeout(TIMEOUT)
     peer.send(b"anyone?")
     refused(E.ECONNRESET, "answer from context 2", peer.recv, 1)
     eq(readable(server), None, "data for the old context")

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """vrctl dhost on the real kernel: every command, text, JSON, exit status."""
 import json
 import signal
 import subprocess
 
-from vr_dhost import SHARED, Binder, load, mac
+from vr_dhost import SHARED, SNET, Binder, load, mac
 from vr_net import TCP, Lab, sock
 from vr_tap import check, eq, params, run
 
@@ -37,17 +38,19 @@ def vrctl(line, status=0):
 def test_commands(ctx, dev, num):
     """add, member, port, lead, show, del:"""
     eq(json.loads(vrctl("show -j")), [], "before")
-    vrctl(f"add {SHARED} own 1 slice 100-199 grants allow timeout 9{ctx}")
+    vrctl(f"add {SHARED} own 1 slice 100-199 grants allow timeout 9 "
+          f"handover off{ctx}")
     vrctl(f"member add {SHARED} 2 dev {dev} lladdr {MAC} slice 5-6{ctx}")
     vrctl(f"port set {SHARED} tcp 80-81 2{ctx}")
     vrctl(f"port set {SHARED} 47 0 1{ctx}")
     vrctl(f"lead {SHARED} 1 epoch 40{ctx}")
     got = json.loads(vrctl(f"show {SHARED}{ctx} -j"))[0]
     eq({k: got[k] for k in ("address", "ctx", "own", "lead", "epoch", "slice",
-                            "grants", "timeout", "members", "ports")},
+                            "grants", "timeout", "handover", "members",
+                            "ports")},
        {"address": SHARED, "ctx": num, "own": 1, "lead": 1, "epoch": 40,
-        "slice": "100-199", "grants": "allow", "timeout": 9, "members": 1,
-        "ports": 3}, "show")
+        "slice": "100-199", "grants": "allow", "timeout": 9, "handover": "off",
+        "members": 1, "ports": 3}, "show")
     eq(len(vrctl("show").splitlines()), 2, "table")
     eq(json.loads(vrctl(f"member show {SHARED}{ctx} -j")),
        [{"node": 2, "ifindex": LAB.rt.ifindex(dev), "lladdr": MAC,
@@ -72,15 +75,18 @@ def test_refused():
     vrctl(f"add {SHARED}", 2)
     vrctl("frobnicate", 2)
     vrctl("add 10.0.0.300 own 1", 1)
+    vrctl("add fd00::1::2 own 1", 1)
     vrctl(f"add {SHARED} own 1 ctx blue", 1)
     check("No bind()" in vrctl("grant 12345", 1), "grant")
+    for ports in ("65536", "1-65536", "80-79"):
+        check(ports in vrctl(f"port set {SHARED} tcp {ports} 1", 1), ports)
 
 
 def test_events():
     """events: what is there, then what happens, until SIGTERM"""
     there = sock(TCP, 0, ("0.0.0.0", 89))
     vrctl(f"add {SHARED} own 1 lead 1 grants refuse timeout 60000")
-    LAB.rt.addr("d0", SHARED + "/24")
+    LAB.rt.addr("d0", SNET)
     with there, subprocess.Popen(
             ["vrctl", "dhost", "events", "-j"], text=True, bufsize=1,
             stdout=subprocess.PIPE) as events:
@@ -102,7 +108,7 @@ def test_events():
         finally:
             events.send_signal(signal.SIGTERM)
         eq(events.wait(10), 0, "exit status")
-    LAB.rt.addr_del("d0", SHARED + "/24")
+    LAB.rt.addr_del("d0", SNET)
     vrctl(f"del {SHARED}")
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
+# families: 4 6
 """Distributed hosts: the netlink family, events, grants, and the end of it.
 
 Guards the refusals of vr_dhost, each of which has a text and changes nothing;
@@ -7,16 +8,25 @@ that no event of a socket is missing; and that a bind() waits for its grant.
 """
 import errno
 import os
+import random
 import signal
+import socket
+import struct
+import threading
 
-from vr_dhost import (BIND_NTF, EVENTS, GRANT, HOST_DEL, HOST_DEL_NTF,
+from vr_dhost import (ATTR, BIND_NTF, EVENTS, GRANT, HOST_DEL, HOST_DEL_NTF,
                       HOST_GET, HOST_NEW, HOST_NTF, HOST_SET, MEMBER_DEL,
                       MEMBER_NEW, PORT_DEL, PORT_GET, PORT_SET, SHARED,
-                      SOCK_GET, SOCK_NTF, TCP_P, UDP_P, Binder, Dhost, encode,
-                      load, mac, modules, unload)
-from vr_net import TCP, UDP, Lab, Netns, connect, pending, sock
-from vr_nl import NLM_F_DUMP
-from vr_tap import check, eq, params, refused, run
+                      SNET, SOCK_GET, SOCK_NTF, TCP_P, UDP_P, Binder, Dhost,
+                      encode, load, mac, modules, unload)
+from vr_fam import ECHO_REQUEST, ICMP, V6, ip, pick
+from vr_hdr import ETH
+from vr_net import TCP, UDP, Lab, Netns, connect, pending, readable, sock
+from vr_nl import NLM_F_DUMP, attr
+from vr_pkt import (ACK, MF, SYN, icmp, ip_packet, tcp_segment,
+                    udp_datagram)
+from vr_rt import sysctl
+from vr_tap import check, eq, params, refused, run, slow, wait
 
 LAB = Lab(0, 7, hosts=False)
 RT = LAB.rt
@@ -30,7 +40,9 @@ for dev, num in (("d0", 0), ("d7", 7)):
 RT.link_add("t0", "dummy")
 CTX = params((0,), (7,))
 DEV = {0: "d0", 7: "d7"}
+OTHER = Netns()
 NOT_ADMIN = 65534
+NLA_F_NESTED = 0x8000
 
 
 def state():
@@ -58,11 +70,11 @@ class Host:
                 **self.kwargs)
         DH.call(MEMBER_NEW, context=self.ctx, node=2, lladdr=mac(2),
                 ifname=DEV[self.ctx])
-        RT.addr(DEV[self.ctx], SHARED + "/24")
+        RT.addr(DEV[self.ctx], SNET)
         return self
 
     def __exit__(self, *_):
-        RT.addr_del(DEV[self.ctx], SHARED + "/24")
+        RT.addr_del(DEV[self.ctx], SNET)
         DH.call(HOST_DEL, context=self.ctx)
 
 
@@ -71,14 +83,14 @@ def test_host(ctx):
     """an address comes, is shown, goes: context"""
     eq(DH.dump(HOST_GET), [], "before")
     DH.call(HOST_NEW, context=ctx, own=3, lead=3, epoch=10, slice_min=100,
-            slice_max=199, grants=1, timeout=77)
+            slice_max=199, grants=1, timeout=77, handover=1)
     got = DH.call(HOST_GET, context=ctx)
     eq({k: got[k] for k in ("address", "context", "own", "lead", "epoch",
                             "slice_min", "slice_max", "grants", "timeout",
-                            "ports", "member")},
+                            "handover", "ports", "member")},
        {"address": SHARED, "context": ctx, "own": 3, "lead": 3, "epoch": 10,
         "slice_min": 100, "slice_max": 199, "grants": 1, "timeout": 77,
-        "ports": 0, "member": {}}, "shown")
+        "handover": 1, "ports": 0, "member": {}}, "shown")
     eq(DH.dump(HOST_GET), [got], "dump")
     no(errno.EEXIST, "again", HOST_NEW, context=ctx, own=3)
     no(errno.ENOENT, "in another context", HOST_DEL, context=7 - ctx)
@@ -90,9 +102,9 @@ def test_host(ctx):
 
 def test_bad_host():
     """addresses that cannot be distributed are refused"""
-    for addr in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"):
+    for addr in pick(("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"),
+                     ("::", "::1", "ff15::1", "fe80::1", "::ffff:10.0.0.1")):
         no(errno.EADDRNOTAVAIL, addr, HOST_NEW, own=1, address=addr)
-    no(errno.EAFNOSUPPORT, "IPv6", HOST_NEW, own=1, address=b"\0" * 16)
     no(errno.EINVAL, "five bytes", HOST_NEW, own=1, address=b"\1" * 5)
     no(errno.EINVAL, "no address", HOST_NEW, own=1, address=None)
     no(errno.EINVAL, "no own", HOST_NEW)
@@ -107,6 +119,7 @@ def test_bad_host():
     no(errno.EINVAL, "slice backwards", HOST_NEW, own=1, slice_min=5,
        slice_max=4)
     no((errno.EINVAL, errno.ERANGE), "grants", HOST_NEW, own=1, grants=3)
+    no((errno.EINVAL, errno.ERANGE), "handover", HOST_NEW, own=1, handover=2)
     no(errno.ENOENT, "delete what is not", HOST_DEL)
     no(errno.ENOENT, "show what is not", HOST_GET)
     refused(errno.EINVAL, "dump with attributes", DH.raw, HOST_GET,
@@ -128,7 +141,7 @@ def test_lead(ctx):
         eq(DH.call(HOST_GET, context=ctx)["lead"], 0, "no lead")
         no(errno.EINVAL, "nothing to set", HOST_SET, context=ctx)
         no(errno.ENOENT, "foreign address", HOST_SET, context=ctx, lead=1,
-           address="10.0.0.9")
+           address=ip("10.0.0.9"))
 
 
 @CTX
@@ -227,6 +240,28 @@ def test_ports(ctx):
             address=SHARED)
 
 
+def test_full_port_map():
+    """a port map takes each port once, and no port that there is not"""
+    every = {"port": 1, "port_last": 65535}
+    with Host(0):
+        for node in (1, 2):
+            for proto in (TCP_P, UDP_P):
+                DH.call(PORT_SET, protocol=proto, node=node, **every)
+            eq(DH.call(HOST_GET)["ports"], 2 * 65535, "ports")
+        eq(DH.call(PORT_GET, protocol=TCP_P, port=65535)["node"], 2, "owner")
+        before = state()
+        for name in ("port", "port_last"):
+            err = refused((errno.EINVAL, errno.ERANGE), f"{name} of 32 bits",
+                          DH.raw, PORT_SET, encode({
+                              "address": SHARED, "protocol": TCP_P, "port": 5,
+                              "node": 1})
+                          + attr(ATTR[name], struct.pack("=I", 65537)))
+            check(err.extack, f"{name}: no text")
+        eq(state(), before, "after")
+        DH.call(PORT_DEL, protocol=TCP_P, **every)
+        eq(DH.call(HOST_GET)["ports"], 65535, "ports in the end")
+
+
 def test_context_deleted():
     """a context takes its distributed addresses along"""
     LAB.vr.new(9)
@@ -274,11 +309,6 @@ def test_permission():
         DH.call(HOST_DEL, context=7)
 
 
-def socket_events(events, count):
-    return [(EVENTS[e["event"]], e["context"], e["protocol"], e["port"])
-            for _, e in events.events(count, (SOCK_NTF,))]
-
-
 @CTX
 def test_socket_events(ctx):
     """each socket of the address is told of, in order, and listed: context"""
@@ -289,11 +319,12 @@ def test_socket_events(ctx):
         other = pending(listener)
         datagrams = sock(UDP, ctx, ("0.0.0.0", 53))
         sock(UDP, ctx, ("127.0.0.1", 54)).close()
-        listed = {(EVENTS[s["event"]], s["protocol"], s["port"], s["address"])
-                  for s in DH.dump(SOCK_GET)}
+        with OTHER, sock(UDP, 0, ("0.0.0.0", 55)):
+            listed = {(EVENTS[s["event"]], s["protocol"], s["port"],
+                       s["address"]) for s in DH.dump(SOCK_GET)}
         eq(listed, {("listening", 6, 80, SHARED), ("connected", 6, 80, SHARED),
-                    ("connected", 6, local, SHARED), ("bound", 17, 53,
-                                                      "0.0.0.0")}, "listed")
+                    ("connected", 6, local, SHARED),
+                    ("bound", 17, 53, ip("0.0.0.0"))}, "listed")
         for end in (other, one, listener, datagrams):
             end.close()
         got = events.events(10, (SOCK_NTF,))
@@ -307,12 +338,67 @@ def test_socket_events(ctx):
                                      ("closed", 6, 80), ("closed", 17, 53)]),
            "closed")
         eq({e["context"] for _, e in got}, {ctx}, "context")
+        eq({e["pid"] for _, e in got[:4]}, {os.getpid()}, "process")
         cookies = {}
         for _, event in got:
             cookies.setdefault(event["cookie"], []).append(
                 EVENTS[event["event"]])
         check(all(names[-1] == "closed" and names.count("closed") == 1
                   for names in cookies.values()), f"{cookies}")
+
+
+def drained(one):
+    """Read all that is there, overruns included."""
+    left = True
+    while left:
+        try:
+            left = readable(one)
+        except OSError as err:
+            eq(err.errno, errno.ENOBUFS, "error")
+
+
+def test_overrun():
+    """who is too slow is told so, and sees by the numbers what it missed"""
+    with Host(0), Dhost(listen=True) as events:
+        events.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        kept = [sock(UDP, 0, (SHARED, port)) for port in range(100, 200)]
+        refused(errno.ENOBUFS, "an overrun", events.events, 100)
+        for one in kept[1:]:
+            one.close()
+        # all that is there, up to a number; what came after has greater ones
+        listed = DH.dump(SOCK_GET)
+        eq([s["port"] for s in listed], [100], "listed")
+        drained(events.sock)
+        kept[0].close()
+        eq(events.events(1, (SOCK_NTF,))[0][1]["seq"], listed[0]["seq"] + 1,
+           "the next number")
+
+
+def bound6(ctx, addr, port, v6only=False):
+    """A UDP socket of IPv6, in any variant."""
+    new = sock(UDP, ctx, af=socket.AF_INET6)
+    new.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+    new.bind((addr, port))
+    return new
+
+
+@CTX
+def test_both_families(ctx):
+    """sockets for all addresses are told of if this one is among them:"""
+    with Host(ctx), Dhost(listen=True) as events:
+        for port, new in enumerate((
+                lambda port: bound6(ctx, "::", port),
+                lambda port: bound6(ctx, "::", port, v6only=True),
+                lambda port: sock(UDP, ctx, ("0.0.0.0", port),
+                                  af=socket.AF_INET),
+                lambda port: bound6(ctx, pick("::ffff:", "") + SHARED, port)),
+                                   60):
+            new(port).close()
+        want = [(60, "::", False), (61, "::", True) if V6 else
+                (62, "0.0.0.0", False), (63, SHARED, False)]
+        got = [(e["port"], e["address"], e.get("v6only", False))
+               for _, e in events.events(6, (SOCK_NTF,))]
+        eq(got, [w for w in want for _ in range(2)], "bound and closed")
 
 
 @CTX
@@ -322,7 +408,7 @@ def test_grant(ctx):
             Dhost(listen=True) as events:
         for deny, want in ((None, 0), (1, errno.EADDRINUSE)):
             for kind, addr in ((TCP, SHARED), (UDP, SHARED),
-                               (TCP, "0.0.0.0")):
+                               (TCP, ip("0.0.0.0")), (TCP, "::")):
                 one = Binder(ctx, 81, kind, addr)
                 ask = events.events(1, (BIND_NTF,))[0][1]
                 eq((ask["address"], ask["context"], ask["port"]),
@@ -340,6 +426,26 @@ def test_grant(ctx):
         # of the node's slice, of another address: nobody is asked
         with sock(TCP, ctx, (SHARED, 555)), sock(TCP, ctx, ("127.0.0.1", 81)):
             pass
+
+
+@CTX
+def test_grant_ephemeral(ctx):
+    """ports that nobody named come from the slice, and nobody waits:"""
+    key = "net.ipv4.ip_local_port_range"
+    usual = sysctl(key)
+    with Host(ctx, grants=1, timeout=20000, slice_min=20000,
+              slice_max=20099), Dhost(listen=True) as events:
+        sysctl(key, "20000 20099")
+        with sock(TCP, ctx, (SHARED, 0), listen=8) as listener, \
+                connect(listener.getsockname()[:2], ctx, (SHARED, 0)) as one, \
+                sock(UDP, ctx) as datagrams:
+            datagrams.connect((SHARED, 9))
+            ports = [end.getsockname()[1] for end in (listener, one,
+                                                      datagrams)]
+            check(all(20000 <= port <= 20099 for port in ports), f"{ports}")
+        got = events.events(3, (SOCK_NTF, BIND_NTF))
+        eq({kind for kind, _ in got}, {SOCK_NTF}, "no question")
+        sysctl(key, usual)
 
 
 def test_grant_ends():
@@ -370,6 +476,76 @@ def test_grant_ends():
         DH.call(HOST_NEW, own=1)
 
 
+def test_grants_apart():
+    """binds that wait at the same time are answered one by one"""
+    near, far = SHARED, ip("10.0.0.9")
+    with Host(0, grants=1, timeout=20000), Dhost(listen=True) as events:
+        DH.call(HOST_NEW, address=far, own=1, grants=1, timeout=20000)
+        RT.addr("d0", "10.0.0.9/24")
+        waits = [Binder(0, port, addr=addr) for port, addr in
+                 ((81, near), (82, near), (83, far))]
+        asks = {ask["port"]: ask["cookie"] for _, ask in
+                events.events(3, (BIND_NTF,))}
+        DH.call(GRANT, address=None, cookie=asks[82], deny=1)
+        eq(waits[1].end(), errno.EADDRINUSE, "the second")
+        RT.addr_del("d0", "10.0.0.9/24")
+        DH.call(HOST_DEL, address=far)
+        eq(waits[2].end(), 0, "that of an address that went")
+        check(waits[0].result is None, "the first still waits")
+        DH.call(GRANT, address=None, cookie=asks[81])
+        eq(waits[0].end(), 0, "the first")
+
+
+def test_grant_shared():
+    """what is granted is given back once, by the last who has the socket"""
+    with Host(0, grants=1, timeout=20000, slice_min=500, slice_max=599), \
+            Dhost(listen=True) as events:
+        one = Binder(0, 84)
+        ask = events.events(1, (BIND_NTF,))[0][1]
+        DH.call(GRANT, address=None, cookie=ask["cookie"])
+        one.join(20)
+        # inherited, and passed on in a message
+        left, right = socket.socketpair()
+        socket.send_fds(left, [b"x"], [one.sock.fileno()])
+        pid = os.fork()
+        if not pid:
+            left.close()
+            os.close(one.sock.fileno())
+            got = socket.recv_fds(right, 1, 1)[1][0]
+            right.recv(1)                   # until it is the only one
+            os.close(got)
+            os._exit(0)
+        right.close()
+        eq(one.end(), 0, "bind()")
+        sock(UDP, 0, (SHARED, 555)).close()
+        left.close()
+        eq(os.waitpid(pid, 0)[1], 0, "child")
+        got = [(EVENTS[e["event"]], e["port"]) for _, e in
+               events.events(3, (SOCK_NTF,))]
+        eq(got, [("bound", 555), ("closed", 555), ("closed", 84)], "events")
+
+
+def test_grant_interrupted():
+    """a signal ends the wait, and the port is given back"""
+    with Host(0, grants=1, timeout=20000), Dhost(listen=True) as events:
+        pid = os.fork()
+        if not pid:
+            signal.signal(signal.SIGUSR1, lambda *_: None)
+            with sock(TCP, 0) as one:
+                try:
+                    one.bind((SHARED, 85))
+                except InterruptedError:
+                    signal.pause()      # it still has the socket
+            os._exit(1)
+        events.events(1, (BIND_NTF,))
+        os.kill(pid, signal.SIGUSR1)
+        got = events.events(1, (SOCK_NTF, BIND_NTF))[0]
+        eq((got[0], EVENTS[got[1]["event"]], got[1]["port"]),
+           (SOCK_NTF, "closed", 85), "its port")
+        os.kill(pid, signal.SIGKILL)
+        eq(os.waitpid(pid, 0)[1], signal.SIGKILL, "child")
+
+
 def test_grant_policy():
     """with nobody to ask the policy decides"""
     with Host(0, grants=1):
@@ -378,6 +554,118 @@ def test_grant_policy():
         sock(TCP, 0, (SHARED, 81)).close()
         DH.call(HOST_SET, grants=0)
         sock(TCP, 0, (SHARED, 81)).close()
+
+
+# What each command may have besides the address
+KEY = ("context", "epoch")
+TAKES = {
+    HOST_GET: ("context",), HOST_DEL: KEY,
+    HOST_NEW: KEY + ("own", "lead", "slice_min", "slice_max", "grants",
+                     "timeout", "handover"),
+    HOST_SET: KEY + ("lead", "grants", "timeout", "handover"),
+    MEMBER_NEW: KEY + ("node", "ifindex", "ifname", "lladdr", "slice_min",
+                       "slice_max"),
+    MEMBER_DEL: KEY + ("node",),
+    PORT_GET: ("context", "protocol", "port"),
+    PORT_SET: KEY + ("protocol", "port", "port_last", "node"),
+    PORT_DEL: KEY + ("protocol", "port", "port_last"),
+    SOCK_GET: (), GRANT: ("cookie", "deny"),
+}
+
+
+def sensible(rnd, name):
+    return {"ifname": ("d0", "d7", "lo", "none"), "context": (0, 0, 7, 8),
+            "lladdr": [mac(num) for num in range(1, 8)], "epoch": (1, 2, 3),
+            "protocol": (TCP_P, UDP_P, 47), "grants": (0, 1, 2),
+            "own": (1, 1, 2), "lead": (1, 2, 0), "node": (1, 2, 3), "slice_min": (1, 2, 80),
+            "slice_max": (80, 80, 1), "port_last": (255, 300, 1)}.get(
+                name, (1, 2, 3, 80, 255, 0))[rnd.randrange(3)]
+
+
+def random_request(rnd):
+    """A command with most of what it takes, now and then anything at all."""
+    cmd = rnd.choice([*TAKES] + [HOST_NEW, MEMBER_NEW, PORT_SET] * 3
+                     + [rnd.randrange(20)])
+    out = encode({"address": rnd.choice((SHARED, SHARED, "10.0.0.7",
+                                         "fd00::7"))})
+    for name in TAKES.get(cmd, ()):
+        if rnd.randrange(5 if name != "epoch" else 2):
+            out += encode({name: sensible(rnd, name)})
+    for _ in range(rnd.choice((0, 0, 0, 1, 3))):
+        out += attr(rnd.randrange(len(ATTR) + 3)
+                    | rnd.choice((0, 0, NLA_F_NESTED)),
+                    rnd.randbytes(rnd.choice((0, 1, 2, 4, 6, 8, 16, 40))))
+    return cmd, out, rnd.choice((0, 0, 0, NLM_F_DUMP))
+
+
+def test_random():
+    """requests made of anything leave a family that works"""
+    seed = int(os.environ.get("VR_SEED") or random.randrange(1 << 32))
+    print(f"# seed {seed}", flush=True)
+    rnd, done = random.Random(seed), 0
+    for _ in range(3000 // slow()):
+        try:
+            DH.raw(*random_request(rnd))
+            done += 1
+        except OSError:
+            pass
+    check(done > 60 // slow(), f"only {done} were taken")
+    for host in DH.dump(HOST_GET):
+        DH.call(HOST_DEL, address=host["address"], context=host["context"])
+    with Host(0):
+        DH.call(PORT_SET, protocol=TCP_P, port=80, node=2)
+        eq(DH.call(HOST_GET)["ports"], 1, "ports")
+
+
+def stray(stop, dst):
+    """Packets to the address, of any kind, until told to stop."""
+    rnd = random.Random(1)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind(("e0", 0))
+        at = dst + mac(50) + struct.pack("!H", ETH)
+        far = ip("10.0.0.100")
+        while not stop.wait(0.002):
+            port = rnd.randrange(1, 100)
+            for proto, payload in (
+                    (TCP_P, tcp_segment(9, port, 1, 1, rnd.choice((SYN, ACK)),
+                                        b"", far, SHARED)),
+                    (UDP_P, udp_datagram(9, port, b"x", far, SHARED)),
+                    (ICMP, icmp(*ECHO_REQUEST, 1, b"", far, SHARED))):
+                for frag in (0, MF, 100):
+                    wire.send(at + ip_packet(proto, payload, far, SHARED,
+                                             ident=port, frag=frag))
+
+
+def test_traffic():
+    """the module comes and goes while packets and sockets do"""
+    global DH  # pylint: disable=global-statement
+    stop = threading.Event()
+    sender = threading.Thread(target=stray,
+                              args=(stop, RT.link("d0")[1]))
+    RT.neigh("d0", ip("10.0.0.100"), mac(50))
+    RT.link_set("e0", up=True)
+    with sock(TCP, 0, ("0.0.0.0", 60), listen=8):
+        sender.start()
+        try:
+            for _ in range(5):
+                with Host(0):
+                    DH.call(PORT_SET, protocol=TCP_P, port=1, port_last=50,
+                            node=2)
+                    wait(lambda: min(map(DH.call(HOST_GET)["stats"].get, (
+                        "local", "lead", "handed_over", "flooded"))),
+                        "packets of each kind")
+                    for port in range(200, 220):
+                        sock(UDP, 0, (SHARED, port)).close()
+                    unload()
+                    RT.addr_del("d0", SNET)
+                    load()
+                    DH = Dhost()
+                    DH.call(HOST_NEW, own=1)    # which Host() takes back
+                    RT.addr("d0", SNET)
+        finally:
+            stop.set()
+            sender.join()
+    eq(DH.dump(HOST_GET), [], "addresses")
 
 
 def test_unload():
@@ -389,7 +677,7 @@ def test_unload():
     DH.call(HOST_NEW, own=1, grants=1, timeout=30000)
     DH.call(MEMBER_NEW, node=2, lladdr=mac(2), ifname="d0")
     DH.call(PORT_SET, protocol=TCP_P, port=1, port_last=5000, node=2)
-    RT.addr("d0", SHARED + "/24")
+    RT.addr("d0", SNET)
     with Dhost(listen=True) as events:
         one = Binder(0, 81)
         events.events(1, (BIND_NTF,))
@@ -400,7 +688,7 @@ def test_unload():
     load()
     DH = Dhost()
     eq(DH.dump(HOST_GET), [], "addresses")
-    RT.addr_del("d0", SHARED + "/24")
+    RT.addr_del("d0", SNET)
     other.close()
 
 

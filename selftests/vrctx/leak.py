@@ -218,6 +218,25 @@ def test_local_service(one, other):
     clean()
 
 
+def test_from_vrf():
+    """what comes by a VRF of context 0 finds the second context's socket"""
+    RT.link_add("red", "vrf", nl.u32(1, 100))
+    RT.link_set("red", up=True)
+    RT.link_set("a0", master=RT.ifindex("red"))
+    A[0].up()
+    leak(0, NET[2], 2)
+    server = sock(UDP, 2, bind=("0.0.0.0", 5300))
+    spy = sock(UDP, 0, bind=("0.0.0.0", 5300))
+    A[0].send_udp(4000, 5300, b"query", dst=OWN[2])
+    A[0].sync()
+    eq((readable(server), readable(spy)), (b"query", None), "sockets")
+    server.close()
+    spy.close()
+    clean()
+    RT.link_del("red")
+    A[0].up()
+
+
 @params((1, 2), (1, 0), (0, 2))
 def test_sockets(one, other):
     """sockets of two contexts talk, with their own addresses:"""

@@ -12,32 +12,15 @@ import os
 import select
 import socket
 import threading
-import traceback
 
 import vr_nl as nl
 from vr_fam import AF
-from vr_net import (HIP, HNET, RIP, RNET, TCP, UDP, Lab, Netns, connect,
-                    pending, readable, set_ctx, sock)
+from vr_net import (HIP, HNET, RIP, RNET, TCP, UDP, Lab, Netns, child,
+                    connect, pending, readable, set_ctx, sock)
 from vr_tap import eq, run, slow, wait
 
 GONE = (E.ECONNABORTED, E.ENETUNREACH, E.ECONNRESET, E.ENOTCONN)
 TURNS = 1 if slow() > 1 else 5
-
-
-def child(fn):
-    """Run fn in another process, on any CPU; returns its pid."""
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        os.sched_setaffinity(0, range(os.cpu_count()))
-        fn()
-        code = 0
-    except Exception:           # pylint: disable=broad-except
-        traceback.print_exc()
-    finally:
-        os._exit(code)
 
 
 def flood(far, stop):

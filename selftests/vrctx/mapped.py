@@ -10,8 +10,8 @@ import errno as E
 import socket
 import struct
 
-from vr_net import (ANY, TCP, UDP, Lab, cmsg_ctx, get_ctx, inside, readable,
-                    send_ctx, sock)
+from vr_net import (ANY, TCP, TIMEOUT, UDP, Lab, cmsg_ctx, get_ctx, inside,
+                    readable, send_ctx, sock)
 from vr_nl import table_of
 from vr_rt import sysctl
 from vr_tap import eq, params, refused, run
@@ -65,7 +65,7 @@ def at_host(ctx, family, kind, addr=None, port=0):
     """A plain socket of the host on that link."""
     with LAB.hosts[ctx]:
         new = socket.socket(family, kind)
-    new.settimeout(10)
+    new.settimeout(TIMEOUT)
     if addr:
         new.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         new.bind((addr, port))
@@ -86,7 +86,7 @@ def call(ctx, addr, port=80):
 def answered(one):
     """A connection of the listener: (socket, peer's address)."""
     new, peer = one.accept()
-    new.settimeout(10)
+    new.settimeout(TIMEOUT)
     return new, peer[0]
 
 
@@ -409,7 +409,7 @@ def test_inside():
         one = socket.create_server(("::", 80), family=socket.AF_INET6,
                                    dualstack_ipv6=True)
     with one:
-        one.settimeout(10)
+        one.settimeout(TIMEOUT)
         eq(get_ctx(one), 2, "context")
         for mine in RIPS:
             with call(2, mine):

@@ -1,248 +1,257 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 # families: 4 6
-"""Netfilter is not converted: it must not join what contexts keep apart.
+"""Rules are those of all contexts; what they look up, and do, is the packet's.
 
-With connection tracking on, packets of a context other than 0 pass untracked;
-fragments are put together per context although tracking wants them whole.
-Guards the first lines of nf_conntrack_in() and of the defragmenters.
+Guards the look-ups of routes, addresses and sockets that rules ask for, the
+answers that they make, and by what they know the context: "meta sdif", which
+the nft of the distribution has.
 """
+import contextlib
+import ctypes
+import errno as E
 import socket
-import struct
+import subprocess
 
-from vr_fam import AF, PORT_UNREACH, pick
-from vr_net import HIP, RIP, UDP, Lab, connect, readable, serve, sock
-from vr_nl import NLM_F_ACK, NLM_F_CREATE, Netlink, attr, nest, text
-from vr_pkt import MF, RST, SYN, Wire, ip_packet, quote, udp_datagram
-from vr_tap import Skip, check, eq, params, run
-
-NFNL_NFTABLES = 10
-BATCH_BEGIN, BATCH_END = 0x10, 0x11
-NEWTABLE, DELTABLE, NEWCHAIN, NEWRULE = 0, 2, 3, 6
-PREROUTING, INPUT, OUTPUT = 0, 1, 3
-META_MARK, META_L4PROTO = 3, 16
-FLAGS = NLM_F_CREATE | NLM_F_ACK
-
-
-def be32(kind, val):
-    return attr(kind, struct.pack("!I", val))
-
-
-def expr(name, *attrs):
-    return nest(1, text(1, name), nest(2, *attrs))
-
-
-def data(kind, val):
-    return nest(kind, attr(1, val))
-
-
-def port_is(proto, port):
-    """Expressions: the packet is of the protocol, to the port."""
-    return (expr("meta", be32(1, 1), be32(2, META_L4PROTO)),
-            expr("cmp", be32(1, 1), be32(2, 0), data(3, bytes([proto]))),
-            expr("payload", be32(1, 1), be32(2, 2), be32(3, 2), be32(4, 2)),
-            expr("cmp", be32(1, 1), be32(2, 0),
-                 data(3, struct.pack("!H", port))))
-
-
-def new_table(name):
-    return NEWTABLE, FLAGS, text(1, name)
-
-
-def new_chain(table, name, hook, kind="filter"):
-    return (NEWCHAIN, FLAGS, text(1, table) + text(3, name)
-            + nest(4, be32(1, hook), be32(2, 0)) + text(7, kind))
-
-
-def new_rule(table, chain, *exprs):
-    return (NEWRULE, FLAGS | 0x800, text(1, table) + text(2, chain)
-            + nest(4, *exprs))
-
-
-class Nft(Netlink):
-    """Just enough of nf_tables to load one rule."""
-    def batch(self, *messages):
-        out = b""
-        for kind, flags, payload in ((BATCH_BEGIN, 0, None), *messages,
-                                     (BATCH_END, 0, None)):
-            self.seq += 1
-            if payload is None:
-                kind_full, res = kind, NFNL_NFTABLES
-                payload = b""
-            else:
-                kind_full, res = NFNL_NFTABLES << 8 | kind, 0
-            body = struct.pack("!BBH", AF if not res else 0, 0, res) + payload
-            out += struct.pack("=IHHII", 16 + len(body), kind_full,
-                               flags | 1, self.seq, 0) + body
-            out += b"\0" * (-len(body) % 4)
-        self.sock.send(out)
-        for _ in messages:
-            for _, flg, _, body in self.split(self.sock.recv(1 << 16)):
-                self.raise_error(flg, body)
-
-
-def track():
-    """A rule that looks at the state of connections: tracking is on."""
-    msgs = [new_table("t")]
-    for name, hook in (("in", PREROUTING), ("out", OUTPUT)):
-        msgs += [new_chain("t", name, hook),
-                 new_rule("t", name, expr("ct", be32(1, 1), be32(2, 0)))]
-    try:
-        Nft(12).batch(*msgs)
-    except OSError as err:
-        raise Skip(f"no connection tracking by nf_tables: {err}") from err
-
+from vr_fam import PORT_UNREACH, SOL, ip, only, pick
+from vr_net import (HIP, RAW, RIP, TCP, UDP, Lab, inside, libc, pending,
+                    readable, serve, sock)
+from vr_nft import IP, chain, counted, rules
+from vr_nl import table_of
+from vr_pkt import RST, SYN, Peer, Wire
+from vr_tap import eq, params, refused, run
 
 LAB = Lab(1, 2, hosts=False)
 ALL = (0, 1, 2)
 W = {n: Wire(LAB, n) for n in ALL}
-STATE = {}
+TRANSPARENT = pick(19, 75)
+SO_MARK = 36
 
 
-def tracked():
-    """Lines of the tracking table."""
-    with open("/proc/thread-self/net/nf_conntrack", encoding="ascii") as f:
-        return f.read().splitlines()
+def tc(*args):
+    subprocess.run(["tc", *args], check=True)
 
 
-def on():
-    if "err" not in STATE:
-        STATE["err"] = None
-        try:
-            track()
-        except Skip as err:
-            STATE["err"] = err
-    if STATE["err"]:
-        raise STATE["err"]
+@params(("prerouting",), ("input",), ("output",), ("postrouting",))
+def test_context(hook):
+    """"meta sdif" is the number of the context's table in hook"""
+    lines = [f"udp dport 85 meta sdif {table_of(n) if n else 0} "
+             f"counter name c{n}" for n in ALL]
+    with rules("".join(f"counter c{n} {{ }}\n" for n in ALL)
+               + chain(hook, *lines)):
+        for ctx in ALL:
+            with sock(UDP, ctx, (RIP, 85)) as one:
+                if hook in ("output", "postrouting"):
+                    one.sendto(b"x", (HIP, 85))
+                else:
+                    W[ctx].send_udp(4000, 85, b"x")
+                W[ctx].sync()
+            eq([counted(f"c{n}") for n in ALL],
+               [int(n <= ctx) for n in ALL], f"counters after {ctx}")
 
 
-def test_untracked():
-    """packets of contexts pass untracked, those of context 0 do not"""
-    on()
-    for ctx in (1, 2):
-        with sock(UDP, ctx, (RIP, 53)) as one:
-            W[ctx].send_udp(4000, 53, b"x")
-            W[ctx].sync()
-            eq(readable(one), b"x", f"datagram in {ctx}")
-            one.sendto(b"y", (HIP, 4000))
-            W[ctx].expect(lambda p: p.proto == 17, "answer")
-    eq(tracked(), [], "entries of contexts")
-    with sock(UDP, 0, (RIP, 53)) as one:
-        W[0].send_udp(4000, 53, b"x")
-        W[0].sync()
-        eq(readable(one), b"x", "datagram in 0")
-    check(any("dport=53" in line for line in tracked()), "context 0 untracked")
-
-
-@params((0,), (1,))
-def test_same_tuple(ctx):
-    """TCP with equal 4-tuples on loopback, tracking on:"""
-    on()
-    listen = {n: serve(n, 80, addr="127.0.0.1") for n in ALL}
-    socks = []
-    for n in (ctx, *(set(ALL) - {ctx})):
-        one = connect(("127.0.0.1", 80), n, src=("127.0.0.1", 4000 + ctx))
-        two = listen[n].accept()[0]
-        one.send(b"%d" % n)
-        eq(two.recv(9), b"%d" % n, f"data in {n}")
-        socks += [one, two]
-    eq(sum(pick("127.0.0.1", "0000:0001") in ln and f"sport={4000 + ctx}" in ln
-           for ln in tracked()), 1, "entries")
-    for one in (*socks, *listen.values()):
-        one.close()
-
-
-def test_fragments():
-    """interleaved fragments of equal id, tracking on"""
-    on()
-    bound = {n: sock(UDP, n, (RIP, 53)) for n in ALL}
-    data = {n: bytes([65 + n]) * 1000 for n in ALL}
-    for off in (0, 512):
-        for n in ALL:
-            whole = udp_datagram(4000, 53, data[n])
-            piece = whole[off:off + 512] if not off else whole[off:]
-            W[n].send_ip(17, piece, ident=9,
-                         frag=off >> 3 | (0 if off else MF))
-    for n in ALL:
-        W[n].sync()
-        eq(readable(bound[n]), data[n], f"datagram in {n}")
-        bound[n].close()
-
-
-def test_errors():
-    """an ICMP error in a context is not judged by another's connections"""
-    on()
-    socks = {n: sock(UDP, n, (RIP, 4000)) for n in (0, 1)}
-    for one in socks.values():
-        one.connect((HIP, 53))
-    socks[0].send(b"x")
-    sent = ip_packet(17, udp_datagram(4000, 53, b"x", RIP, HIP), RIP, HIP)
-    W[1].send_icmp(*PORT_UNREACH, 0, quote(sent))
-    W[1].sync()
-    eq(socks[0].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0, "in 0")
-    eq(socks[1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 111, "in 1")
-    for one in socks.values():
-        one.close()
+def test_verdict_map():
+    """a verdict map gives each context rules of its own"""
+    jumps = ", ".join(f"{table_of(n)} : jump own{n}" for n in (1, 2))
+    with rules("chain own1 { udp dport 86 drop; }\n"
+               "chain own2 { udp dport 87 drop; }\n"
+               + chain("prerouting", f"meta sdif vmap {{ {jumps} }}")):
+        for ctx in ALL:
+            for port in (86, 87):
+                with sock(UDP, ctx, (RIP, port)) as one:
+                    W[ctx].send_udp(4000, port, b"x")
+                    W[ctx].sync()
+                    eq(readable(one), None if port == 85 + ctx else b"x",
+                       f"to {port} in {ctx}")
 
 
 def test_reject():
     """what a rule rejects is answered in the packet's context"""
-    unreach = pick(3, 4)                # port unreachable
-    nft = Nft(12)
-    nft.batch(new_table("r"), new_chain("r", "in", INPUT),
-              new_rule("r", "in", *port_is(6, 81),
-                       expr("reject", be32(1, 1), attr(2, b"\0"))),
-              new_rule("r", "in", *port_is(17, 81),
-                       expr("reject", be32(1, 0), attr(2, bytes([unreach])))))
-    for ctx in ALL:
-        W[ctx].send_tcp(4000, 81, 1000, flags=SYN)
-        W[ctx].expect(lambda p: p.proto == 6 and p.flags & RST, "RST")
-        W[ctx].send_udp(4000, 81, b"x")
-        W[ctx].expect(lambda p: p.icmp == PORT_UNREACH, "unreachable")
-        for other in set(ALL) - {ctx}:
-            W[other].silent(f"an answer in {ctx}")
-    nft.batch((DELTABLE, NLM_F_ACK, text(1, "r")))
+    with rules(chain("input", "tcp dport 81 reject with tcp reset",
+                     "udp dport 81 reject")):
+        for ctx in ALL:
+            W[ctx].send_tcp(4000, 81, 1000, flags=SYN)
+            W[ctx].expect(lambda p: p.proto == 6 and p.flags & RST, "RST")
+            W[ctx].send_udp(4000, 81, b"x")
+            W[ctx].expect(lambda p: p.icmp == PORT_UNREACH, "unreachable")
+            for other in set(ALL) - {ctx}:
+                W[other].silent(f"an answer in {ctx}")
 
 
-def test_fib_expression():
-    """the "fib" expression looks into the table of the packet's context"""
-    nft = Nft(12)
-    nft.batch(new_table("f"), new_chain("f", "in", PREROUTING),
-              new_rule("f", "in", *port_is(17, 83),
-                       # fib saddr oif missing drop
-                       expr("fib", be32(1, 1), be32(2, 1), be32(3, 1)),
-                       expr("cmp", be32(1, 1), be32(2, 0), data(3, bytes(4))),
-                       expr("immediate", be32(1, 0),
-                            nest(2, nest(2, be32(1, 0))))))
+def nets(change):
+    """A network of its own for each context, added or removed."""
     for ctx in ALL:
-        LAB.rt.addr(W[ctx].dev, f"10.6.{ctx}.1/24")
-    for ctx in ALL:
-        with sock(UDP, ctx, (RIP, 83)) as one:
+        change(W[ctx].dev, f"10.6.{ctx}.1/24")
+
+
+def test_fib_device():
+    """"fib ... oif" looks into the table of the packet's context"""
+    nets(LAB.rt.addr)
+    with rules(chain("prerouting", "udp dport 83 fib saddr oif missing drop")):
+        for ctx in ALL:
+            with sock(UDP, ctx, (RIP, 83)) as one:
+                for other in ALL:
+                    W[ctx].send_udp(4000, 83, b"x", src=f"10.6.{other}.9")
+                    W[ctx].sync()
+                    eq(readable(one), b"x" if other == ctx else None,
+                       f"from a network of {other} in {ctx}")
+    nets(LAB.rt.addr_del)
+
+
+@params(("daddr",), ("daddr . iif",))
+def test_fib_type(what):
+    """the type of an address is that in the packet's context, asked for"""
+    nets(LAB.rt.addr)
+    with rules("counter c { }\n" + chain(
+            "prerouting", f"udp dport 84 fib {what} type local "
+            "counter name c")):
+        for ctx in ALL:
             for other in ALL:
-                W[ctx].send_udp(4000, 83, b"x", src=f"10.6.{other}.9")
-                W[ctx].sync()
-                eq(readable(one), b"x" if other == ctx else None,
-                   f"from a network of {other} in {ctx}")
-    for ctx in ALL:
-        LAB.rt.addr_del(W[ctx].dev, f"10.6.{ctx}.1/24")
-    nft.batch((DELTABLE, NLM_F_ACK, text(1, "f")))
+                W[ctx].send_udp(4000, 84, b"x", dst=f"10.6.{other}.1")
+            # on the loopback device, which is nobody's
+            with sock(UDP, ctx) as one:
+                one.sendto(b"x", (ip(f"10.6.{ctx}.1"), 84))
+            W[ctx].sync()
+            each = 2 if what == "daddr" else 1
+            eq(counted("c"), each * (ctx + 1), f"local, sent in {ctx}")
+    nets(LAB.rt.addr_del)
 
 
 def test_reroute():
     """a mark set on output has the route looked up again, in the context"""
-    nft = Nft(12)
-    nft.batch(new_table("m"), new_chain("m", "out", OUTPUT, "route"),
-              new_rule("m", "out", *port_is(17, 82),
-                       expr("immediate", be32(1, 1),
-                            data(2, struct.pack("=I", 7))),
-                       expr("meta", be32(2, META_MARK), be32(3, 1))))
+    with rules(chain("output", "udp dport 82 meta mark set 7", kind="route")):
+        for ctx in ALL:
+            with sock(UDP, ctx) as one:
+                one.sendto(b"x", (HIP, 82))
+            for n in ALL:
+                eq([p.dport for p in W[n].sync() if p.proto == 17],
+                   [82] if n == ctx else [], f"wire of {n}, sent in {ctx}")
+
+
+def test_socket():
+    """"socket" looks for one in the packet's context"""
+    with rules("counter u { }\ncounter t { }\n" + chain(
+            "prerouting", "udp dport 88 socket mark 7 counter name u",
+            "tcp dport 88 socket mark 7 counter name t")):
+        opened = []
+        for ctx, mark in ((0, 5), (1, 7), (2, 6)):
+            for one in (serve(ctx, 88, UDP), serve(ctx, 88)):
+                one.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
+                opened.append(one)
+        for ctx, want in ((0, 0), (2, 0), (1, 1)):
+            W[ctx].send_udp(4000, 88, b"x")
+            W[ctx].send_tcp(4000, 88, 1000, flags=SYN)
+            W[ctx].sync()
+            eq((counted("u"), counted("t")), (want, want), f"sent in {ctx}")
+        for one in opened:
+            one.close()
+
+
+@params(("connmark",), ("ctinfo", "cpmark", "0xffffffff"))
+def test_mark_restored(*action):
+    """a mark that tc restores is that of the connection in context 0:"""
+    port = 90 + len(action)
+    after = contextlib.ExitStack()
     for ctx in ALL:
-        with sock(UDP, ctx) as one:
-            one.sendto(b"x", (HIP, 82))
-        for n in ALL:
-            eq([p.dport for p in W[n].sync() if p.proto == 17],
-               [82] if n == ctx else [], f"wire of {n}, sent in {ctx}")
-    nft.batch((DELTABLE, NLM_F_ACK, text(1, "m")))
+        tc("qdisc", "add", "dev", W[ctx].dev, "clsact")
+        after.callback(tc, "qdisc", "del", "dev", W[ctx].dev, "clsact")
+        tc("filter", "add", "dev", W[ctx].dev, "ingress", "protocol",
+           pick("ip", "ipv6"), "matchall", "action", *action)
+    lines = [f"udp dport {port} meta sdif {table_of(n) if n else 0} "
+             f"meta mark {5 + n} counter name c{n}" for n in ALL]
+    marks = ", ".join(f"{table_of(n) if n else 0} : {5 + n}" for n in ALL)
+    with after, rules("".join(f"counter c{n} {{ }}\n" for n in ALL)
+                      + chain("prerouting", *lines)
+                      + chain("input", f"udp dport {port} ct mark set "
+                              f"meta sdif map {{ {marks} }}")):
+        for ctx in ALL:
+            with sock(UDP, ctx, (RIP, port)):
+                for _ in range(3):
+                    W[ctx].send_udp(4000, port, b"x")
+                W[ctx].sync()
+        eq([counted(f"c{n}") for n in ALL], [2, 0, 0], "marks restored")
+
+
+def transparent(ctx, port, kind):
+    one = sock(kind, ctx, reuse=True)
+    one.setsockopt(SOL, TRANSPARENT, 1)
+    one.bind((ip(RIP), port))
+    return one
+
+
+@params((1,), (2,))
+def test_tproxy(ctx):
+    """"tproxy" leads to a socket of the packet's context:"""
+    with rules(chain("prerouting", f"udp dport 89 tproxy {IP} to :8089",
+                     f"tcp dport 89 tproxy {IP} to :8089")):
+        other = 3 - ctx
+        with transparent(other, 8089, UDP) as far, \
+                transparent(other, 8089, socket.SOCK_STREAM) as far_tcp, \
+                transparent(ctx, 8089, UDP) as one, \
+                transparent(ctx, 8089, socket.SOCK_STREAM) as tcp:
+            far_tcp.listen(1)
+            tcp.listen(1)
+            W[ctx].send_udp(4000, 89, b"x")
+            W[ctx].sync()
+            eq((readable(one), readable(far)), (b"x", None), "datagrams")
+            peer = Peer(W[ctx], 4000, 89).open()
+            peer.send(data=b"hello")
+            W[ctx].sync()
+            served = pending(tcp)
+            eq((readable(served), pending(far_tcp)), (b"hello", None),
+               "connections")
+            served.close()
+
+
+# ---- rules and services that are set and shown by socket options ----
+
+XT_INFO = 64                    # IPT_SO_GET_INFO, IP6T_SO_GET_INFO
+XT_REPLACE, XT_COUNTERS = 64, 65
+ORIGINAL_DST = 80
+IPVS_VERSION, IPVS_FLUSH = 1152, 1157
+
+
+def test_socket_options():
+    """iptables and ip6tables are neither changed nor shown in a context"""
+    def info():
+        # struct ipt_getinfo: name, hooks, where chains begin and end
+        name = ctypes.create_string_buffer(b"filter", 84)
+        libc("getsockopt", one.fileno(), SOL, XT_INFO, name,
+             ctypes.byref(ctypes.c_uint(84)))
+        return name.raw
+    with sock(RAW, 0, proto=255) as one:
+        before = info()
+        eq(before[:6], b"filter", "table of context 0")
+        for ctx in (1, 2):
+            with inside(ctx):
+                refused(E.EOPNOTSUPP, "info", info)
+                for opt in (XT_REPLACE, XT_COUNTERS):
+                    refused(E.EOPNOTSUPP, f"option {opt}", one.setsockopt,
+                            SOL, opt, bytes(96))
+        refused(E.EINVAL, "counters", one.setsockopt, SOL, XT_COUNTERS,
+                bytes(96))
+        eq(info(), before, "after all")
+
+
+@only(4)
+def test_socket_options_ipvs():
+    """nor are the services of IPVS"""
+    with sock(RAW, 0, proto=255) as one:
+        one.setsockopt(SOL, IPVS_FLUSH, b"")
+        one.getsockopt(SOL, IPVS_VERSION, 64)
+        with inside(1):
+            refused(E.EOPNOTSUPP, "flush", one.setsockopt, SOL, IPVS_FLUSH,
+                    b"")
+            refused(E.EOPNOTSUPP, "version", one.getsockopt, SOL,
+                    IPVS_VERSION, 64)
+
+
+def test_original_dst():
+    """where a connection went to at first is told in a context"""
+    for ctx in ALL:
+        with inside(ctx), sock(TCP) as one:
+            refused((E.ENOENT, E.ENOTCONN), "not connected", one.getsockopt,
+                    SOL, ORIGINAL_DST, 28)
 
 
 run(globals())

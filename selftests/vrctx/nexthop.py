@@ -15,7 +15,7 @@ import struct
 
 import vr_nl as nl
 from vr_fam import (AF, FORWARD, MTU, MTU_DISCOVER, PMTU_DO, SOL, TOO_BIG,
-                    family_of, ip, packed)
+                    family_of, ip, packed, pick)
 from vr_net import UDP, Lab, enter, inside, sock, whoami
 from vr_nl import NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, attr, u32
 from vr_nl import parse, table_of
@@ -26,7 +26,7 @@ from vr_tap import check, eq, params, refused, run
 
 (ID, GROUP, GROUP_TYPE, BLACKHOLE, OIF, GATEWAY, ENCAP_TYPE, ENCAP, GROUPS, _,
  FDB, RES_GROUP, RES_BUCKET) = range(1, 14)
-RTNLGRP_NEXTHOP = 32
+RTNLGRP_NEXTHOP, RTNLGRP_ROUTE = 32, pick(7, 11)
 NET = "192.0.2.0/24"
 
 LAB = Lab(1, 2, hosts=False)
@@ -233,7 +233,7 @@ def test_multipath(resilient):
     eq(set(got), {("b", 1), ("c", 1)}, "ways")
     eq(sum(map(len, got.values())), 32, "packets")
     V[1].nh_del(2)
-    for host in range(1, 9):
+    for host in range(1, 33):
         A[1].send_udp(4000, 53, b"one left", dst=f"192.0.2.{host}")
         A[2].send_udp(4000, 53, b"both", dst=f"192.0.2.{host}")
     got = collect()
@@ -258,10 +258,10 @@ def test_blackhole():
     clean()
 
 
-def ear(ctx):
+def ear(ctx, group=RTNLGRP_NEXTHOP):
     with inside(ctx):
         one = nl.Netlink(socket.NETLINK_ROUTE)
-    one.sock.setsockopt(nl.SOL_NETLINK, 1, RTNLGRP_NEXTHOP)
+    one.sock.setsockopt(nl.SOL_NETLINK, 1, group)
     return one
 
 
@@ -287,6 +287,18 @@ def test_events():
                f"in {n}, of {ctx}")
     for one in ears.values():
         one.close()
+
+
+def test_replaced():
+    """routes by an object that is replaced are told anew"""
+    for ctx in ALL:
+        V[ctx].nh(7, via="10.1.0.2", dev=f"b{ctx}")
+        V[ctx].route(NET, nhid=7)
+        one = ear(ctx, RTNLGRP_ROUTE)
+        V[ctx].nh_replace(7, via="10.1.0.3", dev=f"b{ctx}")
+        eq(heard(one), [24], f"events in {ctx}")
+        one.close()
+    clean()
 
 
 def test_device_down():

@@ -12,10 +12,11 @@ import select
 import socket
 import struct
 
-from vr_fam import pick
+from vr_fam import only, pick
 from vr_hdr import ETH
-from vr_net import HIP, RAW, UDP, Lab, inside, libc, readable, serve, sock
-from vr_pkt import Wire, ip_packet, udp_datagram
+from vr_net import (HIP, RAW, TIMEOUT, UDP, Lab, inside, libc, readable, serve,
+                    sock)
+from vr_pkt import MF, Wire, ip_packet, udp_datagram
 from vr_tap import check, eq, params, refused, run
 
 LAB = Lab(1, 2, hosts=False)
@@ -30,7 +31,7 @@ SOCK_PACKET, SOL_PACKET = 10, 263
 def tap(ctx, kind=RAW):
     with inside(ctx):
         one = socket.socket(socket.AF_PACKET, kind, ETH_P_ALL)
-    one.settimeout(10)
+    one.settimeout(TIMEOUT)
     return one
 
 
@@ -163,6 +164,47 @@ def test_fanout():
        "in 0")
     for one in taps.values():
         one.close()
+
+
+def test_fanout_turns():
+    """a fanout group takes turns by what it hears, not by what others do"""
+    taps = [tap(1) for _ in range(2)]
+    for one in taps:
+        one.setsockopt(SOL_PACKET, 18, 78 | 1 << 16)    # load balancing
+    for _ in range(20):     # a type that nobody answers
+        for n in (2, 1):
+            W[n].send(b"pay-turn", 0x88b5)
+    W[1].sync()
+    turns = []
+    for one in taps:
+        turns.append(0)
+        while (pkt := readable(one)) is not None:
+            turns[-1] += b"pay-turn" in pkt
+        one.close()
+    eq(sum(turns), 20, f"frames heard: {turns}")
+    check(abs(turns[0] - turns[1]) < 6, f"{turns} frames each")
+
+
+@only(4)
+def test_fanout_fragments():
+    """a fanout group puts together what it hears, not what others do"""
+    with tap(1) as one:
+        one.setsockopt(SOL_PACKET, 18,           # DEFRAG
+                       struct.pack("=I", 79 | 0x8000 << 16))
+        before = reassembled()
+        for n in (2, 1):
+            W[n].send_ip(17, bytes(16), ident=n, frag=MF)
+            W[n].sync()
+    # of the IP layer in both, of the group
+    eq(reassembled() - before, 3, "fragments to be put together")
+
+
+def reassembled():
+    """IpReasmReqds of the namespace."""
+    with open("/proc/thread-self/net/snmp", encoding="ascii") as f:
+        names, vals = [line.split() for line in f
+                       if line.startswith("Ip:")]
+    return int(vals[names.index("ReasmReqds")])
 
 
 def test_moved():

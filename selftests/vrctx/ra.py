@@ -8,10 +8,13 @@ removal of default routers, and what a moved device or a deleted context leaves.
 """
 import contextlib
 import errno as E
+import socket
+import struct
 
-from vr_fam import ip
+import vr_nl as nl
+from vr_fam import ip, packed
 from vr_nl import table_of
-from vr_net import UDP, Lab, readable, sock
+from vr_net import UDP, Lab, inside, readable, sock
 from vr_pkt import HMAC, Wire
 from vr_hdr import ROUTERS, Packet
 from vr_rt import sysctl
@@ -19,6 +22,7 @@ from vr_six import (ROUTER_SOLICIT, eui64, na, ra, ra_prefix, ra_route, tables,
                     where)
 from vr_tap import check, eq, params, refused, run, wait
 
+ND_USEROPT = 20         # RTNLGRP_
 LAB = Lab(1, 2, hosts=False)
 RT = LAB.rt
 ALL = (0, 1, 2)
@@ -206,6 +210,37 @@ def test_forwarding():
         eq(known("default"), {1: [ROUTER]}, "routes of a host")
 
 
+@params(*[(n,) for n in ALL])
+def test_options(ctx):
+    """the options for userspace are heard in context 0 and in:"""
+    with links() as wires:
+        ears = {}
+        for n in ALL:
+            with inside(n):
+                ears[n] = nl.Netlink(socket.NETLINK_ROUTE)
+            ears[n].sock.setsockopt(nl.SOL_NETLINK, 1, ND_USEROPT)
+        server = struct.pack("!BBHI16s", 25, 3, 0, 600, packed(BEYOND))
+        wires[ctx].send_neigh(ra(ROUTER, 1800, server))
+        wires[ctx].sync()
+        for n, one in ears.items():
+            got = readable(one.sock) or b""
+            about = [struct.unpack_from("=i", body, 4)[0]
+                     for *_, body in one.split(got)]
+            eq(about, [RT.ifindex(wires[ctx].dev)] * (n in (0, ctx)),
+               f"heard in {n}")
+            one.close()
+
+
+@params(*[(n,) for n in ALL])
+def test_forwarding_device(ctx):
+    """a device that forwards makes a router of its context alone:"""
+    with links() as wires:
+        for wire in wires.values():
+            tell(wire)
+        sysctl(f"net.ipv6.conf.{wires[ctx].dev}.forwarding", 1)
+        eq(known("default"), {n: [ROUTER] for n in ALL if n != ctx}, "routes")
+
+
 def test_expired():
     """what is told for a second is gone then, what is told for longer stays"""
     with links() as wires:
@@ -278,6 +313,20 @@ def test_solicited(ctx):
         eq(pkt.dst, ip("224.0.0.2"), "destination")
         for n in set(ALL) - {ctx}:
             eq(wires[n].sync((ROUTERS,)), [], f"on wire {n}")
+
+
+def test_forwarding_own():
+    """a context that has said so itself does not do as context 0 does"""
+    with links(True) as wires:
+        with inside(1):
+            sysctl("net.ipv6.conf.all.forwarding", 0)
+        for wire in wires.values():
+            tell(wire)
+        sysctl("net.ipv6.conf.all.forwarding", 1)
+        try:
+            eq(known("default"), {1: [ROUTER]}, "routes")
+        finally:
+            sysctl("net.ipv6.conf.all.forwarding", 0)
 
 
 run(globals(), limit=120)

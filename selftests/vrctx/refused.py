@@ -17,7 +17,8 @@ from vr_nl import ANY, nest, table_of, u32
 from vr_net import (HIP, RIP, TCP, UDP, Lab, get_ctx, inside, readable, set_ctx,
                     sock)
 from vr_pkt import Wire, ip_packet, udp_datagram
-from vr_rt import RTM_NEWNEXTHOP, RTM_NEWROUTE, Rtnl
+from vr_rt import (RTM_DELNEXTHOP, RTM_NEWNEIGH, RTM_NEWNEXTHOP, RTM_NEWROUTE,
+                   Rtnl)
 from vr_tap import Skip, check, eq, params, refused, run
 
 NETLINK_GENERIC = 16
@@ -35,7 +36,8 @@ FAMILIES = {"AF_AX25": 3, "AF_IPX": 4, "AF_APPLETALK": 5, "AF_KEY": 15,
 DGRAM, STREAM, RAWT, SEQ = 2, 1, 3, 5
 # What a multicast routing daemon's socket is for, and its options
 MROUTER = pick(socket.IPPROTO_IGMP, ICMP)
-MRT_INIT, MRT_DONE, MRT_ADD_VIF, MRT_VERSION = 200, 201, 202, 206
+MRT_INIT, MRT_DONE, MRT_ADD_VIF, MRT_ADD_MFC, MRT_VERSION = (200, 201, 202, 204,
+                                                             206)
 
 
 @only(4)
@@ -62,7 +64,8 @@ NETLINK = {"ROUTE": 0, "USERSOCK": 2, "SOCK_DIAG": 4, "XFRM": 6, "ISCSI": 8,
            "AUDIT": 9, "FIB_LOOKUP": 10, "CONNECTOR": 11, "NETFILTER": 12,
            "DNRTMSG": 14, "KOBJECT_UEVENT": 15, "GENERIC": 16,
            "SCSITRANSPORT": 18, "CRYPTO": 21}
-NL_GOOD = ("ROUTE", "SOCK_DIAG", "GENERIC", "KOBJECT_UEVENT", "AUDIT")
+NL_GOOD = ("ROUTE", "SOCK_DIAG", "GENERIC", "KOBJECT_UEVENT", "AUDIT",
+           "NETFILTER")
 
 
 @only(4)
@@ -333,6 +336,56 @@ def test_mroute_device():
         check(err.extack, "no extack text")
     VR.move("d0", 5)
     RT.link_del("d0")
+
+
+def test_mroute_get():
+    """an entry of multicast routing is not shown to a context"""
+    group, origin = ip("239.9.9.9"), ip("10.5.0.7")
+    RT.link_add("d0", "dummy")
+    RT.addr("d0", "10.0.0.1/24")
+    RT.link_set("d0", up=True)
+    with inside(5):
+        rt = Rtnl()
+    with socket.socket(AF, RAWT, MROUTER) as one, sock(UDP, 5) as member:
+        one.setsockopt(SOL, MRT_INIT, 1)
+        add_vif(one, 0, "d0")
+        # struct mfcctl, struct mf6cctl: from vif 0 to vif 0
+        one.setsockopt(SOL, MRT_ADD_MFC, pick(
+            packed(origin) + packed(group) + bytes(2) + b"\1" + bytes(49),
+            b"".join(struct.pack("=H6x16s4x", AF, packed(addr))
+                     for addr in (origin, group)) + bytes(4) + b"\1"
+            + bytes(31)))
+        member.setsockopt(SOL, *pick(
+            (35, struct.pack("=4s4xi", packed(group), RT.ifindex("d5"))),
+            (20, packed(group) + struct.pack("=i", RT.ifindex("d5")))))
+        try:
+            got = rt.route_get(group, origin, iif="d5")[1]
+        except OSError:         # IPv6: as where there is no such daemon
+            got = {}
+        check(9 not in got, f"shown: {got}")        # RTA_MULTIPATH
+    rt.close()
+    RT.link_del("d0")
+
+
+@only(4)
+def test_fdb_nexthop():
+    """a vxlan of a context has no group of nexthops, which are context 0's"""
+    RT.request(RTM_NEWNEXTHOP, 0x600, bytes([AF]) + bytes(7) + u32(1, 71)
+               + nl.attr(6, packed(HIP)) + nl.attr(11))
+    RT.request(RTM_NEWNEXTHOP, 0x600, bytes(8) + u32(1, 72)
+               + nl.attr(2, struct.pack("=IBBH", 71, 0, 0, 0)) + nl.attr(11))
+    with inside(5):
+        rt = Rtnl()
+    rt.link_add("t5", "vxlan", u32(1, 5) + nl.attr(2, packed(HIP))
+                + nl.attr(15, b"\x12\xb5"))
+    err = refused(E.EOPNOTSUPP, "entry", rt.request, RTM_NEWNEIGH, 0x400,
+                  struct.pack("=BxxxiHBB", 7, rt.ifindex("t5"), 0x80, 2, 0)
+                  + nl.attr(2, b"\2\0\0\0\0\x77") + u32(13, 72))
+    check(err.extack, "no extack text")
+    rt.link_del("t5")
+    rt.close()
+    for ident in (72, 71):
+        RT.request(RTM_DELNEXTHOP, 0, bytes(8) + u32(1, ident))
 
 
 def test_router_alert():

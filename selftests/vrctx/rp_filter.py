@@ -89,6 +89,17 @@ def test_martian(ctx):
 
 
 @params(*[(n,) for n in ALL])
+def test_route_localnet(ctx):
+    """route_localnet lets 127/8 in, but for what lo has:"""
+    mode(0)
+    localnet = f"net.ipv4.conf.{W[ctx].dev}.route_localnet"
+    sysctl(localnet, 1)
+    eq([passes(ctx, src) for src in ("127.0.0.1", "127.0.0.2")],
+       [False, True], "sources")
+    sysctl(localnet, 0)
+
+
+@params(*[(n,) for n in ALL])
 def test_destination(ctx):
     """a packet for another context's address is not delivered:"""
     mode(0)

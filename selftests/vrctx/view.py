@@ -319,10 +319,16 @@ def test_opened_before():
 def test_closed():
     """files that do not keep to a context cannot be opened in one"""
     for name in ("fib_triestat", "ip_tables_names", "ip_mr_vif",
-                 "nf_conntrack", "ip_mr_cache", "ip6_mr_vif"):
+                 "ip_mr_cache", "ip6_mr_vif", "stat/nf_conntrack"):
         if os.path.exists(f"/proc/thread-self/net/{name}"):
             refused(E.EOPNOTSUPP, name, read, 1, name)
             read(0, name)
+    RT.link_add("bo1", "bond")          # not made by the helpers of /proc/net
+    refused(E.EOPNOTSUPP, "of a bond", read, 1, "bonding/bo1")
+    check(read(0, "bonding/bo1"), "bond")
+    RT.link_del("bo1")
+    for name in ("softnet_stat", "psched", "stat/rt_cache"):
+        eq(len(read(1, name).split()) > 3, True, name)
     if V6:
         refused(E.ENODEV, "counters of a foreign device", read, 1,
                 f"dev_snmp6/{W[2].dev}")

@@ -79,13 +79,13 @@ class Packet:
             return
         if self.proto in (6, 17) and len(self.body) >= 8:
             self.sport, self.dport = struct.unpack_from("!HH", self.body)
-        if self.proto == 6:
+        if self.proto == 6 and len(self.body) >= 20:
             self.seq, self.ack, off, self.flags = struct.unpack_from(
                 "!IIBB", self.body, 4)
             self.data = self.body[(off >> 4) * 4:]
         elif self.proto == 17:
             self.data = self.body[8:]
-        elif self.proto == ICMP:
+        elif self.proto == ICMP and len(self.body) >= 8:
             self.icmp = self.type, self.code = tuple(self.body[:2])
             self.rest = struct.unpack_from("!I", self.body, 4)[0]
             self.data = self.body[8:]

@@ -14,20 +14,41 @@ happens, and the guest's own namespace is never touched.
 import contextlib
 import ctypes
 import os
+import random
 import socket
 import struct
+import traceback
 
 from vr_fam import AF, RATEMASK, V6, ip, ratemask
 from vr_nl import ANY, SCM_VRCTX, SO_VRCTX, Vrctx
 from vr_rt import Rtnl, have_sysctl, sysctl
-from vr_tap import require, wait
+from vr_tap import require, slow, wait
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
+# Seconds that a socket waits for what has to come
+TIMEOUT = 10 * slow()
 # Router and host on every link, without and with the length of the prefix
 RIP, HIP = ip("10.0.0.1"), ip("10.0.0.2")
 RNET, HNET = ip("10.0.0.1/24"), ip("10.0.0.2/24")
 TCP, UDP, RAW = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW
+
+
+def child(fn, *argv):
+    """Run fn in another process, on any CPU; returns its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        os.sched_setaffinity(0, range(os.cpu_count()))
+        random.seed(os.getpid())
+        fn(*argv)
+        code = 0
+    except Exception:           # pylint: disable=broad-except
+        traceback.print_exc()
+    finally:
+        os._exit(code)
 
 
 def libc(name, *argv):
@@ -132,7 +153,7 @@ def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
     """
     new = socket.socket(af, kind, proto)
     try:
-        new.settimeout(10)
+        new.settimeout(TIMEOUT)
         if ctx is not None:
             set_ctx(new, ctx)
         if reuse:
@@ -152,7 +173,8 @@ def sock(kind, ctx=None, bind=None, listen=0, dev=None, proto=0, reuse=False,
     return new
 
 
-def connect(addr, ctx=None, src=None, dev=None, kind=TCP, timeout=10, af=AF):
+def connect(addr, ctx=None, src=None, dev=None, kind=TCP, timeout=TIMEOUT,
+            af=AF):
     """A connected socket; addr and src are (address, port)."""
     new = sock(kind, ctx, src, dev=dev, reuse=bool(src), af=af)
     new.settimeout(timeout)
@@ -191,7 +213,7 @@ def pending(listener):
             new = listener.accept()[0]
     except BlockingIOError:
         return None
-    new.settimeout(10)
+    new.settimeout(TIMEOUT)
     return new
 
 

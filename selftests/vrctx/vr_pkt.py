@@ -66,7 +66,7 @@ class Wire:
         self.static = static
         self.far.rt.link_set("eth0", up=True, mac=HMAC)
         self.up()
-        self.rmac = lab.rt.link(self.dev)[1]
+        self.rmac, self.head = lab.rt.link(self.dev)[1], b""
         with self.far:
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                       socket.htons(3))
@@ -121,7 +121,9 @@ class Wire:
         self.send(frame[2], frame[1], frame[0])
 
     def frames(self, timeout):
-        """(kind, payload) of frames from the router; see kind_of()."""
+        """(kind, payload) of frames from the router; see kind_of(). Its
+        Ethernet header is .head.
+        """
         end = time.monotonic() + timeout * slow()
         while True:
             left = end - time.monotonic()
@@ -129,6 +131,7 @@ class Wire:
                 return
             frame, addr = self.sock.recvfrom(65536)
             if addr[2] != socket.PACKET_OUTGOING:
+                self.head = frame[:14]
                 kind = struct.unpack_from("!H", frame, 12)[0]
                 yield kind_of(kind, frame[14:]), frame[14:]
 

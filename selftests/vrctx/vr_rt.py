@@ -110,11 +110,12 @@ class Rtnl(Netlink):
 
     # ---- addresses ----
 
-    def addr(self, dev, cidr, cmd=RTM_NEWADDR, brd=None, scope=0, dad=False):
+    def addr(self, dev, cidr, cmd=RTM_NEWADDR, brd=None, scope=0, dad=False,
+             flags=0):
         """Add one that works at once, or (dad) that IPv6 looks at first."""
         local, plen = split_prefix(cidr)
         msg = struct.pack("=BBBBi", family_of(local), plen, IFA_F_NODAD if
-                          ":" in local and not dad else 0, scope,
+                          ":" in local and not dad else flags, scope,
                           self.ifindex(dev))
         msg += attr(2, packed(local)) + attr(1, packed(local))
         msg += attr(4, packed(brd)) if brd else b""
