@@ -14,7 +14,7 @@ unexport RUN
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check bench vm kernel modules userspace deb kernel-tree \
-	patches check-patches check-mutants lint clean
+	patches check-patches check-mutants check-transplant attack lint clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -32,9 +32,9 @@ bench:
 	@scripts/bench
 
 #: make vm             a shell in the guest; RUN='cmd' runs cmd there instead
-#:                     (as root; repo at /repo; NODES=3: three on one segment)
+#:                     (as root; repo at /repo; NODES=3: a cluster of three)
 vm:
-	@scripts/vm $(if $(VRCTX_RUN),-- "$$VRCTX_RUN")
+	@scripts/vm --cluster $(if $(VRCTX_RUN),-- "$$VRCTX_RUN")
 
 #: make kernel         the guest kernel (DEBUG=1, or FLAVOUR=vm|debug|unpatched)
 kernel:
@@ -68,6 +68,17 @@ check-patches:
 #:                     (over an hour; T=name: one)
 check-mutants:
 	@scripts/check-mutants $(T)
+
+#: make check-transplant  the kernel's fcnal-test.sh with contexts for hosts
+#:                     (an hour; T=name: one)
+check-transplant:
+	@scripts/check-transplant $(T)
+
+#: make attack         contexts against namespaces with new seeds, for four hours
+#:                     (TIME=seconds, SEED=n)
+attack:
+	@scripts/check-attack --time $(or $(TIME),14400) \
+		--seed $(or $(SEED),$$(date +%s))
 
 #: make lint           style and static checks of all sources
 lint:
