@@ -387,16 +387,22 @@ static int run(const char *cmd, int out, sink_fn sink)
 	return status;
 }
 
+static void tell(const char *what)
+{
+	int fd = open_port("vrctx.status", O_WRONLY);
+
+	if (fd < 0 || write_all(fd, what, strlen(what)))
+		say("not delivered: %s: %s", strerror(errno), what);
+	/* Closing drains the port. */
+	close(fd);
+}
+
 static void report(int status)
 {
 	char buf[32];
-	int fd = open_port("vrctx.status", O_WRONLY);
 
 	snprintf(buf, sizeof(buf), "exit %d\n", status);
-	if (fd < 0 || write_all(fd, buf, strlen(buf)))
-		say("status %d not delivered: %s", status, strerror(errno));
-	/* Closing drains the port. */
-	close(fd);
+	tell(buf);
 }
 
 /* The terminal at the other end does not tell us, scripts/vm does. */
@@ -470,14 +476,48 @@ static void serve(void)
 	}
 }
 
-static int on_main(int argc, char **argv)
+/* Run a command on a node; what it says goes to our standard output */
+static int on(int number, const char *cmd, size_t len)
 {
 	static char buf[65536];
+	int fd, lock, ret = 125;
 	char port[32];
-	size_t len = 0;
-	uint32_t n;
 	int32_t status;
-	int fd, i;
+	uint32_t n;
+
+	snprintf(port, sizeof(port), "vrctx.node%d", number);
+	/* One opener at a time; a second caller waits for its turn. */
+	lock = open("/run/vrctx", O_RDONLY | O_DIRECTORY);
+	flock(lock, LOCK_EX);
+	fd = open_port(port, O_RDWR);
+	if (fd < 0) {
+		close(lock);
+		return -1;
+	}
+	if (send_frame(fd, cmd, len))
+		goto out;
+	for (;;) {
+		if (read_all(fd, &n, sizeof(n)))
+			goto out;
+		if (!n)
+			break;
+		if (n > sizeof(buf) || read_all(fd, buf, n))
+			goto out;
+		write_all(1, buf, n);
+	}
+	if (!read_all(fd, &status, sizeof(status)))
+		ret = status;
+out:
+	close(fd);
+	close(lock);
+	return ret;
+}
+
+static int on_main(int argc, char **argv)
+{
+	static char cmd[65536];
+	size_t len = 0;
+	int i, status;
 
 	if (argc < 3) {
 		fprintf(stderr, "usage: on NODE CMD...\n");
@@ -486,37 +526,33 @@ static int on_main(int argc, char **argv)
 	for (i = 2; i < argc; i++) {
 		size_t l = strlen(argv[i]);
 
-		if (len + l + 1 >= sizeof(buf)) {
+		if (len + l + 1 >= sizeof(cmd)) {
 			fprintf(stderr, "on: command too long\n");
 			return 2;
 		}
-		memcpy(buf + len, argv[i], l);
+		memcpy(cmd + len, argv[i], l);
 		len += l;
-		buf[len++] = ' ';
+		cmd[len++] = ' ';
 	}
-	snprintf(port, sizeof(port), "vrctx.node%d", atoi(argv[1]));
-	/* One opener at a time; a second caller waits for its turn. */
-	fd = open("/run/vrctx", O_RDONLY | O_DIRECTORY);
-	flock(fd, LOCK_EX);
-	fd = open_port(port, O_RDWR);
-	if (fd < 0) {
+	status = on(atoi(argv[1]), cmd, len);
+	if (status < 0) {
 		fprintf(stderr, "on: no node %s\n", argv[1]);
 		return 2;
 	}
-	if (send_frame(fd, buf, len))
-		return 125;
-	for (;;) {
-		if (read_all(fd, &n, sizeof(n)))
-			return 125;
-		if (!n)
-			break;
-		if (n > sizeof(buf) || read_all(fd, buf, n))
-			return 125;
-		write_all(1, buf, n);
-	}
-	if (read_all(fd, &status, sizeof(status)))
-		return 125;
 	return status;
+}
+
+/* All nodes are up.  scripts/vm starts them again if it never hears that: an
+ * emulated machine may hang before there is anything of ours in it.
+ */
+static void meet(void)
+{
+	int k;
+
+	for (k = 2; k <= nodes; k++)
+		if (on(k, ":", 1))
+			fatal("a node that is up");
+	tell("up\n");
 }
 
 /* What has to be there before the command; what it says goes to the console. */
@@ -545,6 +581,7 @@ int main(int argc, char **argv)
 	set_env();
 	if (node > 1)
 		serve();
+	meet();
 	if (set_up()) {
 		/* No verdict: scripts/vm shows the console. */
 		power_off();
