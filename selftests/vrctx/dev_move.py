@@ -11,12 +11,13 @@ import socket
 import struct
 
 import vr_nl as nl
-from vr_fam import (CONF, JOIN, SOL, group_mac, ip, mreq, only, packed, pick,
-                    proc_net)
-from vr_nl import table_of, u32
-from vr_net import HIP, RIP, TIMEOUT, UDP, Lab, Netns, both_run, readable, sock
+from vr_fam import (AF, CONF, JOIN, SOL, V6, group_mac, ip, mreq, only, packed,
+                    pick, proc_net)
+from vr_nl import attr, table_of, u32
+from vr_net import (HIP, RIP, TIMEOUT, UDP, Lab, Netns, both_run, inside,
+                    readable, sock)
 from vr_pkt import HMAC, Wire
-from vr_rt import RTM_NEWLINKPROP, RTN_UNICAST, sysctl
+from vr_rt import RTM_GETADDR, RTM_NEWLINKPROP, RTN_UNICAST, Rtnl, sysctl
 from vr_tap import Skip, check, eq, params, refused, run, wait
 
 LAB = Lab(1, 2, hosts=False)
@@ -62,6 +63,34 @@ def test_addresses_stay():
                               in RT.all_routes(table)), f"route in {table}")
         check(NET in RT.routes(table_of(ctx)), "no route")
         RT.link_set("x0", up=False)
+    RT.link_del("x0")
+
+
+def test_address_found():
+    """the address of a device that is down is found where that is"""
+    view = {0: RT}
+    for ctx in (1, 2):
+        with inside(ctx):
+            view[ctx] = Rtnl()
+    here = ip("10.1.1.1")
+
+    def find(ctx):
+        """Asks the table of addresses; there is no route to it yet."""
+        if V6:
+            msg = struct.pack("=BBBBi", AF, 0, 0, 0, 0) + attr(1, packed(here))
+            return view[ctx].request(RTM_GETADDR, 0, msg)
+        return view[ctx].route_get("224.0.0.5", here)
+
+    make("dummy")
+    RT.addr("x0", "10.1.1.1/24")
+    for ctx in (0, 1, 2, 0):
+        VR.move("x0", ctx)
+        find(ctx)
+        for other in set(ALL) - {ctx}:
+            refused(pick(E.ENETUNREACH, E.EADDRNOTAVAIL), f"{other} while in {ctx}",
+                    find, other)
+    RT.addr_del("x0", "10.1.1.1/24")
+    refused(pick(E.ENETUNREACH, E.EADDRNOTAVAIL), "deleted", find, 0)
     RT.link_del("x0")
 
 

@@ -472,4 +472,28 @@ def test_get():
             RTM_GETADDR, 0, msg)
 
 
+def test_many():
+    """300 contexts have it, and the look-up of it shares a bucket with some"""
+    msg = struct.pack("=BBBBi", AF, 0, 0, 0, 0) + attr(1, packed(LO))
+    have, others = range(100, 400), range(1000, 1030)
+    for n in (*have, *others):
+        LAB.vr.new(n)
+    for n in have:
+        lo_addr(RT, LOBITS, u32(NL_ATTR, n))
+    for n in others:
+        with inside(n):
+            view = Rtnl()
+            refused(E.EADDRNOTAVAIL, f"bind in {n}", sock, UDP, n, (LO, 9))
+            if V6:
+                refused(E.EADDRNOTAVAIL, f"get in {n}", view.request,
+                        RTM_GETADDR, 0, msg)
+            else:   # a source that is not local
+                refused(E.ENETUNREACH, f"route in {n}", view.route_get,
+                        "224.0.0.5", LO)
+            view.addr("lo", LOBITS)
+        sock(UDP, n, (LO, 9)).close()
+    for n in (*have, *others):
+        LAB.vr.delete(n)
+
+
 run(globals(), 120)

@@ -213,6 +213,18 @@ static void vrctx_dev_tell(struct net_device *dev, u32 old)
 	rtmsg_ifinfo(RTM_NEWLINK, dev, 0, GFP_KERNEL, 0, NULL);
 }
 
+static bool vrctx_dev_has_addrs(struct net_device *dev)
+{
+	const struct in_device *in_dev = __in_dev_get_rtnl(dev);
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct inet6_dev *in6_dev = __in6_dev_get(dev);
+
+	if (in6_dev && !list_empty(&in6_dev->addr_list))
+		return true;
+#endif
+	return in_dev && rcu_access_pointer(in_dev->ifa_list);
+}
+
 /* Move a device that is down. RTNL. */
 static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 {
@@ -222,19 +234,26 @@ static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 	if (err)
 		return err;
 
-	/* What the protocols keep for the device is the old context's */
-	call_netdevice_notifiers(NETDEV_VRCTX, dev);
-	vrctx_dev_neigh_flush(dev);
-
-	/* So are packets that were received before it went down; they are
-	 * tagged only when they are processed.
+	/* Packets that were received before it went down are the old context's;
+	 * they are tagged only when they are processed.
 	 */
 	WRITE_ONCE(vrctx_flush_dev, dev);
 	vrctx_flush_backlogs();
 	WRITE_ONCE(vrctx_flush_dev, NULL);
 	synchronize_net();
 
+	/* So is what the protocols keep for the device, some of it from them */
+	call_netdevice_notifiers(NETDEV_VRCTX, dev);
+	vrctx_dev_neigh_flush(dev);
+	/* Addresses are in the buckets of a context */
+	if (vrctx_dev_has_addrs(dev))
+		synchronize_net();
+
 	vrctx_dev_assign(dev, ctx);
+	inetdev_vrctx_enter(dev);
+#if IS_ENABLED(CONFIG_IPV6)
+	addrconf_vrctx_enter(dev);
+#endif
 	vrctx_dev_tell(dev, old);
 
 	return 0;
