@@ -472,7 +472,7 @@ def test_get():
             RTM_GETADDR, 0, msg)
 
 
-def test_many():
+def test_bucket():
     """300 contexts have it, and the look-up of it shares a bucket with some"""
     msg = struct.pack("=BBBBi", AF, 0, 0, 0, 0) + attr(1, packed(LO))
     have, others = range(100, 400), range(1000, 1030)
