@@ -44,6 +44,10 @@ struct nlattr;
  */
 struct in_device *vrctx_lo4(const struct net *net, u32 ctx);
 struct inet6_dev *vrctx_lo6(const struct net *net, u32 ctx);
+/* What devices of context @ctx have IPv6, NULL if there is no such context, and
+ * for context 0, which has most. RCU or RTNL.
+ */
+struct list_head *vrctx_in6_devs(const struct net *net, u32 ctx);
 /* The FIB alone hears of an address (net/ipv4/fib_frontend.c). RTNL. */
 void fib_ifaddr_event(unsigned long event, struct in_ifaddr *ifa);
 /* The loopback device loses IPv4 or IPv6: so do the contexts. It goes down:

@@ -226,6 +226,34 @@ def test_device_options(opt):
         eq(get_ctx(one), 1, "context")
 
 
+@params(*[(n,) for n in ALL])
+def test_lender_moves(ctx):
+    """the device that lends its address goes, and comes back, to context:"""
+    lender, dest, far = f"l{ctx}", "10.77.0.0/24", "10.77.0.9"
+    LAB.vr.new(7)
+    RT.link_add(lender, "dummy")
+    RT.addr(lender, "10.66.0.1/24")
+    with unnumbered(7, dest):
+        for other in (7, ctx, 7):
+            LAB.vr.move(lender, other)
+            RT.link_set(lender, up=True)
+            if other == 7:
+                eq(source(7, far), ip("10.66.0.1"), "source")
+            else:
+                refused((E.EADDRNOTAVAIL, E.ENETUNREACH), "none", source, 7,
+                        far)
+            RT.link_set(lender, up=False)
+        # without IP for a while, and the address with it
+        RT.link_set(lender, up=True)
+        RT.link_set(lender, mtu=pick(67, 1279))
+        refused((E.EADDRNOTAVAIL, E.ENETUNREACH), "no IP", source, 7, far)
+        RT.link_set(lender, mtu=1500)
+        RT.addr(lender, "10.66.0.2/24")
+        eq(source(7, far), ip("10.66.0.2"), "IP again")
+    RT.link_del(lender)
+    LAB.vr.delete(7)
+
+
 def test_nothing_to_borrow():
     """a context without any address borrows none"""
     LAB.vr.new(9)

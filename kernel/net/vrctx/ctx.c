@@ -288,6 +288,7 @@ struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
 
 	ctx->id = id;
 	ctx->net = net;
+	INIT_LIST_HEAD(&ctx->in6_devs);
 	refcount_set(&ctx->refs, 1);
 	if (name) {
 		RCU_INIT_POINTER(ctx->name, kstrdup(name, GFP_KERNEL_ACCOUNT));

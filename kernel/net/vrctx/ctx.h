@@ -56,6 +56,7 @@ struct vrctx_pol;
  * @conf: sysctls it has set, NULL if none
  * @lo4: its IPv4 addresses on the loopback device, NULL if none
  * @lo6: its IPv6 addresses there, NULL if none
+ * @in6_devs: what devices of its have IPv6, in the order in which they came
  * @net: namespace
  * @name: name or NULL, under RCU
  * @refs: one for being alive, one for each carrier
@@ -81,6 +82,7 @@ struct vrctx {
 	struct vrctx_conf __rcu		*conf;
 	struct in_device __rcu		*lo4;
 	struct inet6_dev __rcu		*lo6;
+	struct list_head		in6_devs;
 	struct net			*net;
 	const char __rcu		*name;
 	refcount_t			refs;

@@ -213,13 +213,14 @@ static void vrctx_dev_tell(struct net_device *dev, u32 old)
 	rtmsg_ifinfo(RTM_NEWLINK, dev, 0, GFP_KERNEL, 0, NULL);
 }
 
-static bool vrctx_dev_has_addrs(struct net_device *dev)
+/* Is there what readers find in a list or a bucket of the old context? */
+static bool vrctx_dev_listed(struct net_device *dev)
 {
 	const struct in_device *in_dev = __in_dev_get_rtnl(dev);
 #if IS_ENABLED(CONFIG_IPV6)
 	const struct inet6_dev *in6_dev = __in6_dev_get(dev);
 
-	if (in6_dev && !list_empty(&in6_dev->addr_list))
+	if (in6_dev && (dev->vrctx || !list_empty(&in6_dev->addr_list)))
 		return true;
 #endif
 	return in_dev && rcu_access_pointer(in_dev->ifa_list);
@@ -245,8 +246,7 @@ static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 	/* So is what the protocols keep for the device, some of it from them */
 	call_netdevice_notifiers(NETDEV_VRCTX, dev);
 	vrctx_dev_neigh_flush(dev);
-	/* Addresses are in the buckets of a context */
-	if (vrctx_dev_has_addrs(dev))
+	if (vrctx_dev_listed(dev))
 		synchronize_net();
 
 	vrctx_dev_assign(dev, ctx);

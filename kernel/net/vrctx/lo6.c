@@ -20,6 +20,13 @@ struct inet6_dev *vrctx_lo6(const struct net *net, u32 id)
 	return ctx ? rcu_dereference_rtnl(ctx->lo6) : NULL;
 }
 
+struct list_head *vrctx_in6_devs(const struct net *net, u32 id)
+{
+	struct vrctx *ctx = id ? vrctx_find(net, id) : NULL;
+
+	return ctx ? &ctx->in6_devs : NULL;
+}
+
 /* *@lo, made if need be. RTNL. */
 static int vrctx_lo6_get(struct vrctx *ctx, const struct net_device *dev,
 			 struct inet6_dev **lo, bool create)
