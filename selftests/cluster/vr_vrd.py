@@ -28,6 +28,7 @@ sys.path[1:1] = [os.path.join(HERE, "..", "programs"),
 import vr_tap                                                   # noqa: E402
 from vr_cluster import Segment                                  # noqa: E402
 from vr_dhost import HOST_GET, SHARED, SNET, Dhost, load, mac   # noqa: E402
+from vr_fam import ip                                           # noqa: E402
 from vr_net import Netns, both_run, sock                        # noqa: E402
 from vr_rt import sysctl                                        # noqa: E402
 from vr_site import Host                                        # noqa: E402
@@ -85,7 +86,8 @@ class Node(Host):
     """
 
     def __init__(self, num, ns):
-        self.num, self.mac, self.ip = num, mac(num), f"10.0.0.{10 + num}"
+        self.num, self.mac = num, mac(num)
+        self.ip = ip(f"10.0.0.{10 + num}")
         self.ns, self.rt, self.daemons = ns, ns.rt, {}
         super().__init__(types.SimpleNamespace(name="c"), f"n{num}", None, ns)
         with ns:
@@ -93,7 +95,7 @@ class Node(Host):
             sysctl("net.ipv4.ip_local_port_range", "{} {}".format(*span(num)))
         self.rt.link_set("eth0", mac=self.mac)
         self.rt.addr("eth0", self.ip + "/24")
-        self.rt.addr("ic0", f"10.1.0.{num}/24")
+        self.rt.addr4("ic0", f"10.1.0.{num}/24")
         for dev in ("eth0", "ic0"):
             self.rt.link_set(dev, up=True)
         self.run("mount", "-t", "tmpfs", "-o", "size=64m", "shm", "/dev/shm")

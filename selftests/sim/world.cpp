@@ -25,8 +25,9 @@ World::World(std::uint64_t seed, bool verbose)
         rules_.votes[node] = 1;
         peers_.push_back(std::make_unique<Peer>());
     }
-    for (std::uint8_t last : {1, 2})
-        hosts_.push_back({0, 4, {10, 0, 0, last}});
+    // of both families, and the same bytes
+    for (std::uint8_t family : {4, 6})
+        hosts_.push_back({0, family, {10, 0, 0, 1}});
     for (std::uint16_t port = 80; port < 84; port++)
         services_.push_back({6, port});
     services_.push_back({17, 53});  // shared

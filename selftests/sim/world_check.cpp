@@ -15,7 +15,7 @@ std::uint64_t digest(const vrd::Database &database) {
         sum = (sum ^ value) * 1099511628211;
     };
     for (const vrd::Entry &entry : database.entries()) {
-        mix(entry.key.host.address[3]);
+        mix(entry.key.host.family);
         mix(entry.key.protocol);
         mix(entry.key.port);
         mix(entry.node);

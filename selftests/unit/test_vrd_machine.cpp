@@ -15,6 +15,7 @@ using vrd::Machine;
 using vrd::Node;
 
 constexpr vrd::Host host{0, 4, {10, 0, 0, 1}};
+constexpr vrd::Host six{0, 6, {10, 0, 0, 1}};
 
 // Machines on a bus that delivers all of it to all at once.
 struct Bus {
@@ -311,6 +312,25 @@ void fenced_in_time(void **) {
     expect_text(log(2), "lead 0; ");
 }
 
+// The port of one family's address is not that of the other's; who wants both
+// gets both or none.
+void families(void **) {
+    bus->bind(2, 1, 80);
+    bus->at(3).bind(2, {6, 80}, {six});
+    bus->run();
+    expect_text(log(2), "port 80=2; grant 1; port 80=3; ");
+    expect_text(log(3), "port 80=2; port 80=3; grant 2; ");
+    bus->at(1).bind(3, {6, 80}, {host, six});
+    bus->at(1).bind(4, {6, 81}, {host, six});
+    bus->run();
+    expect_int(bus->at(2).database().size(), 4);
+    expect_int(bus->at(3).database().owner({six, 6, 81}), 1);
+    expect_int(bus->at(3).database().owner({six, 6, 80}), 3);
+    bus->at(1).closed(4);
+    bus->run();
+    expect_int(bus->at(2).database().size(), 2);
+}
+
 // Somebody gave the kernel a greater epoch: the cluster goes beyond.
 bool epoch_overtakes() {
     std::uint64_t foreign = bus->at(1).told_epoch() + 100000;
@@ -376,6 +396,7 @@ int main() {
         with_three(cut_off),
         with_three(link_down),
         with_none(fenced_in_time),
+        with_three(families),
         with_three(foreign_epoch),
         with_three(garbage),
         with_none(transfer),

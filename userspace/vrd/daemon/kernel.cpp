@@ -3,7 +3,6 @@
 #include "kernel.hpp"
 
 #include <linux/netlink.h>
-#include <linux/vrctx.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -136,20 +135,6 @@ const Address *Kernel::find(const Host &host) const {
     return nullptr;
 }
 
-// Ours that the socket has: one, or all of its context, or all
-std::vector<Host> Kernel::hosts(const Event &event) const {
-    const vr::dhost::Key &key = event.key;
-    bool any =
-        key.address == vr::dhost::Ip{vr::dhost::Ipv4{}} ||
-        (key.address == vr::dhost::Ip{vr::dhost::Ipv6{}} && !event.v6only);
-    std::vector<Host> list;
-    for (const Address &address : config_.addresses)
-        if ((key.context == address.key.context || key.context == VRCTX_ANY) &&
-            (any || key.address == address.key.address))
-            list.push_back(host(address.key));
-    return list;
-}
-
 // ---- events ----
 
 vr::Result<void> Kernel::begin(Machine &machine) {
@@ -174,7 +159,7 @@ vr::Result<void> Kernel::resynchronize(Machine &machine) {
     std::map<std::uint64_t, Socket> all;
     for (const Event &event : *sockets)
         all[event.cookie] = {
-            Socket::State::unsure, {event.protocol, event.port}, hosts(event)};
+            Socket::State::unsure, {event.protocol, event.port}, hosts(config_, event)};
     held_.clear();
     machine.sockets(all);
     return {};
@@ -214,7 +199,7 @@ void Kernel::take(const Event &event, Machine &machine, std::uint64_t now_ms) {
     switch (event.kind) {
         case Event::Kind::bind:
             held_.erase(event.cookie);
-            machine.bind(event.cookie, service, hosts(event));
+            machine.bind(event.cookie, service, hosts(config_, event));
             return;
         case Event::Kind::socket:
             held_.erase(event.cookie);
@@ -223,7 +208,7 @@ void Kernel::take(const Event &event, Machine &machine, std::uint64_t now_ms) {
             else if (event.what == Event::What::bound)
                 held_[event.cookie] = {event, now_ms + held_ms};
             else
-                machine.socket(event.cookie, service, hosts(event));
+                machine.socket(event.cookie, service, hosts(config_, event));
             return;
         case Event::Kind::host:
             if (find(host(event.key)))
@@ -247,7 +232,7 @@ void Kernel::time(Machine &machine, std::uint64_t now_ms) {
         if (now_ms < held.until_ms)
             return false;
         machine.socket(cookie, {held.event.protocol, held.event.port},
-                       hosts(held.event));
+                       hosts(config_, held.event));
         return true;
     });
 }

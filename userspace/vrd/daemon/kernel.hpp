@@ -49,7 +49,6 @@ class Kernel {
 
     vr::Result<void> setup();
     vr::Result<void> setup(const Address &address);
-    std::vector<Host> hosts(const vr::dhost::Event &event) const;
     vr::Result<void> resynchronize(Machine &machine);
     void take(const vr::dhost::Event &event, Machine &machine,
               std::uint64_t now_ms);
