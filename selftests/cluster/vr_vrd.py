@@ -113,9 +113,10 @@ class Node(Host):
     def add_more(self, extra):
         path = "/etc/corosync/corosync.conf"
         self.write(path, self.read(path) + COROSYNC)
+        top, tables, rest = extra.partition("[[")
         path = "/etc/vrctx/vrd.toml"
         self.write(path, VRD.format(grace=15 * slow(), bind=20 * slow())
-                   + self.read(path) + extra)
+                   + top + self.read(path) + tables + rest)
 
     def start_corosync(self):
         self.run("mkdir", "-p", "/var/lib/corosync", "/var/run/corosync")
@@ -190,7 +191,8 @@ class Node(Host):
 
 class Lab(Segment):
     """Nodes, switch and client; daemons are started by start(). The first of
-    `order` is the best lead, and so on; `extra` is the end of vrd.toml.
+    `order` is the best lead, and so on; `extra` is what vrd.toml has more, first
+    what is at the top.
     """
 
     def __init__(self, order=(1, 2, 3), token=TOKEN, extra=""):

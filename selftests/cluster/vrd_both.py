@@ -1,24 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 # families: 6
-"""vrd with an IPv6 address and an IPv4 one: the same as with IPv4 alone.
+"""vrd with an IPv6 address and an IPv4 one, and with ports of several nodes.
 
 The cluster is that of vrd.py, with IPv6 addresses; beside the shared one the
-nodes have 10.0.0.1 in common, so that a socket may have both.
+nodes have 10.0.0.1 in common, so that a socket may have both. A client sees the
+same as with IPv4 alone.
 """
 import socket
 import threading
 
 # first: it makes the others known
 from vr_vrd import Bind, Lab, check, colons, eq, errno, mac, run, slow, wait
-from vr_dhost import HOST_GET, SHARED
+from vr_dhost import HOST_GET, PORT_GET, SHARED, TCP_P
 from vr_hdr import NEIGH
-from vr_net import connect, sock
+from vr_net import connect, pending, sock
 
 FOUR = "10.0.0.1"
 ALL_NODES = b"\x33\x33\0\0\0\1"
 TROUBLE = 0x48          # IFA_F_TENTATIVE, IFA_F_DADFAILED
-EXTRA = (f'[[addresses]]\naddress = "{FOUR}"\ndevice = "eth0"\nlladdr = {{ '
+EXTRA = ('shared = ["tcp/8080", "udp/53"]\n'
+         f'[[addresses]]\naddress = "{FOUR}"\ndevice = "eth0"\nlladdr = {{ '
          + ", ".join(f'{num} = "{colons(mac(num))}"' for num in (1, 2, 3))
          + " }\n")
 
@@ -161,6 +163,97 @@ def test_drain():
         for near, far in pairs:
             talk(near, far)
             near.close()
+    nothing()
+
+
+class Spread:
+    """Listeners of a shared port, and connections to whichever gets them"""
+
+    def __init__(self):
+        self.listeners, self.ends = {}, []
+
+    def serve(self, num):
+        self.listeners[num] = serve(num, 8080, "::")
+        self.known()
+
+    def known(self):
+        """Wait until all kernels have the owners in the order of bind()."""
+        for num in NODES:
+            for addr in (SHARED, FOUR):
+                wait(lambda n=num, a=addr: NODES[n].dh.call(
+                    PORT_GET, address=a, protocol=TCP_P,
+                    port=8080).get("owner") == [*self.listeners],
+                     f"owners of {addr} on node {num}")
+
+    def dial(self, addr):
+        far = dial(8080, addr)
+        num, near = wait(self.accepted, "a node to have the connection")
+        near.settimeout(20 * slow())
+        self.ends.append((num, far, near))
+        return num
+
+    def accepted(self):
+        return next(((num, near) for num, one in self.listeners.items()
+                     if (near := pending(one))), None)
+
+    def talk(self, but=None):
+        for num, far, near in self.ends:
+            if num != but:
+                talk(far, near)
+
+    def close(self):
+        for _, far, near in self.ends:
+            far.close()
+            near.close()
+        for one in self.listeners.values():
+            one.close()
+
+
+def test_shared():
+    """a port of several nodes: connections live when one comes, and goes"""
+    spread = Spread()
+    spread.serve(3)
+    spread.serve(2)
+    for addr in (SHARED, FOUR):
+        while len({spread.dial(addr) for _ in range(6)}) < 2:
+            pass
+    spread.serve(1)
+    spread.talk()
+    while spread.dial(SHARED) != 1:
+        pass
+    # another lead, which knows of none of them
+    NODES[1].drain()
+    LAB.settled(2)
+    answers(2)
+    spread.talk()
+    NODES[1].drain("off")
+    LAB.settled(1)
+    answers(1)
+    spread.talk()
+    # who has lost its cluster has its sockets, and no packets for them
+    NODES[3].stop("corosync")
+    LAB.settled(1, (1, 2))
+    gone = spread.listeners.pop(3)
+    for num in (1, 2):
+        wait(lambda n=num: NODES[n].dh.call(
+            PORT_GET, protocol=TCP_P, port=8080)["owner"] == [2, 1],
+             "the others to have it")
+    spread.talk(but=3)
+    for num, far, _ in spread.ends:
+        if num == 3:
+            far.sendall(b"anybody?")
+            try:
+                eq(far.recv(1), b"", "what came")
+                raise AssertionError("no RST")
+            except ConnectionResetError:
+                pass
+    NODES[3].start_corosync()
+    LAB.settled(1)
+    # it comes back as the last one
+    spread.listeners[3] = gone
+    spread.known()
+    spread.talk(but=3)
+    spread.close()
     nothing()
 
 

@@ -28,6 +28,10 @@ std::optional<vr::dhost::Range> range(const std::optional<Slice> &slice) {
     return vr::dhost::Range{slice->min, slice->max};
 }
 
+Owners owners(const vr::dhost::Port &port) {
+    return port.node ? Owners{false, {port.node}} : Owners{true, port.owners};
+}
+
 }  // namespace
 
 Kernel::Kernel(const Config &config, vr::Client client,
@@ -158,8 +162,9 @@ vr::Result<void> Kernel::resynchronize(Machine &machine) {
         return sockets.error();
     std::map<std::uint64_t, Socket> all;
     for (const Event &event : *sockets)
-        all[event.cookie] = {
-            Socket::State::unsure, {event.protocol, event.port}, hosts(config_, event)};
+        all[event.cookie] = {Socket::State::unsure,
+                             {event.protocol, event.port},
+                             hosts(config_, event)};
     held_.clear();
     machine.sockets(all);
     return {};
@@ -273,11 +278,15 @@ void Kernel::set_lead(const SetLead &lead, Machine &machine) {
 }
 
 void Kernel::set_range(const Address &address, std::uint8_t protocol,
-                       const vr::dhost::Range &range, Node node) {
-    auto ok =
-        node ? vr::dhost::set_ports(client_, address.key, protocol, range, node)
-             : vr::dhost::delete_ports(client_, address.key, protocol, range);
-    if (!ok && (node || ok.error().code != ENOENT))
+                       const vr::dhost::Range &range, const Owners &owners) {
+    const vr::dhost::Key &key = address.key;
+    bool nobody = owners.nodes.empty();
+    auto ok = nobody ? vr::dhost::delete_ports(client_, key, protocol, range)
+              : owners.shared ? vr::dhost::share_ports(client_, key, protocol,
+                                                       range, owners.nodes)
+                              : vr::dhost::set_ports(client_, key, protocol,
+                                                     range, owners.nodes[0]);
+    if (!ok && !(nobody && ok.error().code == ENOENT))
         warn(ok.error().text());
 }
 
@@ -289,21 +298,19 @@ void Kernel::set_ports(std::span<const SetPort> ports) {
             const SetPort &next = ports[i];
             if (next.key.host != first.key.host ||
                 next.key.protocol != first.key.protocol ||
-                next.node != first.node || next.key.port != range.max + 1)
+                next.owners != first.owners || next.key.port != range.max + 1)
                 break;
             range.max = next.key.port;
         }
         if (const Address *address = find(first.key.host))
-            set_range(*address, first.key.protocol, range, first.node);
+            set_range(*address, first.key.protocol, range, first.owners);
     }
 }
 
 void Kernel::replace_ports(const Database &database) {
-    std::map<Key, Node> wanted;
+    std::map<Key, Owners> wanted = database.all();
     std::vector<SetPort> changes;
 
-    for (const Entry &entry : database.entries())
-        wanted.try_emplace(entry.key, entry.node);
     for (const Address &address : config_.addresses) {
         auto ports = vr::dhost::list_ports(client_, address.key);
         if (!ports) {
@@ -314,13 +321,13 @@ void Kernel::replace_ports(const Database &database) {
             Key key{host(address.key), port.protocol, port.port};
             auto at = wanted.find(key);
             if (at == wanted.end())
-                changes.push_back({key, 0});
-            else if (at->second == port.node)
+                changes.push_back({key, {}});
+            else if (at->second == owners(port))
                 wanted.erase(at);
         }
     }
-    for (const auto &[key, node] : wanted)
-        changes.push_back({key, node});
+    for (const auto &[key, there] : wanted)
+        changes.push_back({key, there});
     set_ports(changes);
 }
 

@@ -54,7 +54,7 @@ class Kernel {
               std::uint64_t now_ms);
     const Address *find(const Host &host) const;
     void set_range(const Address &address, std::uint8_t protocol,
-                   const vr::dhost::Range &range, Node node);
+                   const vr::dhost::Range &range, const Owners &owners);
 
     const Config &config_;
     vr::Client client_;
