@@ -28,6 +28,7 @@ sys.path[1:1] = [os.path.join(HERE, "..", "programs"),
 import vr_tap                                                   # noqa: E402
 from vr_cluster import Segment                                  # noqa: E402
 from vr_dhost import HOST_GET, SHARED, SNET, Dhost, load, mac   # noqa: E402
+from vr_fam import ip                                           # noqa: E402
 from vr_net import Netns, both_run, sock                        # noqa: E402
 from vr_rt import sysctl                                        # noqa: E402
 from vr_site import Host                                        # noqa: E402
@@ -85,7 +86,8 @@ class Node(Host):
     """
 
     def __init__(self, num, ns):
-        self.num, self.mac, self.ip = num, mac(num), f"10.0.0.{10 + num}"
+        self.num, self.mac = num, mac(num)
+        self.ip = ip(f"10.0.0.{10 + num}")
         self.ns, self.rt, self.daemons = ns, ns.rt, {}
         super().__init__(types.SimpleNamespace(name="c"), f"n{num}", None, ns)
         with ns:
@@ -93,7 +95,7 @@ class Node(Host):
             sysctl("net.ipv4.ip_local_port_range", "{} {}".format(*span(num)))
         self.rt.link_set("eth0", mac=self.mac)
         self.rt.addr("eth0", self.ip + "/24")
-        self.rt.addr("ic0", f"10.1.0.{num}/24")
+        self.rt.addr4("ic0", f"10.1.0.{num}/24")
         for dev in ("eth0", "ic0"):
             self.rt.link_set(dev, up=True)
         self.run("mount", "-t", "tmpfs", "-o", "size=64m", "shm", "/dev/shm")
@@ -111,9 +113,10 @@ class Node(Host):
     def add_more(self, extra):
         path = "/etc/corosync/corosync.conf"
         self.write(path, self.read(path) + COROSYNC)
+        top, tables, rest = extra.partition("[[")
         path = "/etc/vrctx/vrd.toml"
         self.write(path, VRD.format(grace=15 * slow(), bind=20 * slow())
-                   + self.read(path) + extra)
+                   + top + self.read(path) + tables + rest)
 
     def start_corosync(self):
         self.run("mkdir", "-p", "/var/lib/corosync", "/var/run/corosync")
@@ -188,7 +191,8 @@ class Node(Host):
 
 class Lab(Segment):
     """Nodes, switch and client; daemons are started by start(). The first of
-    `order` is the best lead, and so on; `extra` is the end of vrd.toml.
+    `order` is the best lead, and so on; `extra` is what vrd.toml has more, first
+    what is at the top.
     """
 
     def __init__(self, order=(1, 2, 3), token=TOKEN, extra=""):

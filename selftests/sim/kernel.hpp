@@ -33,7 +33,7 @@ struct Kernel {
 
     Node lead = 0;
     std::uint64_t epoch = 0;
-    std::map<vrd::Key, Node> ports{};
+    std::map<vrd::Key, vrd::Owners> ports{};
     std::map<std::uint64_t, Bound> sockets{};
     bool heard = false;  // somebody listens to events
     bool lost = false;   // and was too slow

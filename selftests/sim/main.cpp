@@ -37,6 +37,7 @@ constexpr Name names[] = {
     {"forget-release", vrd::Mutation::forget_release},
     {"late-lead", vrd::Mutation::late_lead},
     {"no-acks", vrd::Mutation::no_acks},
+    {"sort-owners", vrd::Mutation::sort_owners},
 };
 
 int usage() {

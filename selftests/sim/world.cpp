@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t bind_ms = 5000;
 constexpr std::uint64_t grace_ms = 10000;
+const std::set<vrd::Service> shared{{17, 53}, {6, 443}};
 
 }  // namespace
 
@@ -25,11 +26,12 @@ World::World(std::uint64_t seed, bool verbose)
         rules_.votes[node] = 1;
         peers_.push_back(std::make_unique<Peer>());
     }
-    for (std::uint8_t last : {1, 2})
-        hosts_.push_back({0, 4, {10, 0, 0, last}});
+    // of both families, and the same bytes
+    for (std::uint8_t family : {4, 6})
+        hosts_.push_back({0, family, {10, 0, 0, 1}});
     for (std::uint16_t port = 80; port < 84; port++)
         services_.push_back({6, port});
-    services_.push_back({17, 53});  // shared
+    services_.insert(services_.end(), shared.begin(), shared.end());
     for (Node node = 1; node <= count; node++) {
         engine_->start(node);
         start_daemon(node);
@@ -207,14 +209,13 @@ void World::output(Node node, const vrd::Output &output) {
                 violated("two leads in epoch " + std::to_string(lead->epoch));
         }
     } else if (const auto *port = std::get_if<vrd::SetPort>(&output)) {
-        if (port->node)
-            peer.kernel.ports[port->key] = port->node;
+        check_flows_stay(node, *port);
+        if (!port->owners.nodes.empty())
+            peer.kernel.ports[port->key] = port->owners;
         else
             peer.kernel.ports.erase(port->key);
     } else if (std::holds_alternative<vrd::ReplacePorts>(output)) {
-        peer.kernel.ports.clear();
-        for (const vrd::Entry &entry : peer.machine->database().entries())
-            peer.kernel.ports.try_emplace(entry.key, entry.node);
+        peer.kernel.ports = peer.machine->database().all();
     } else {
         say(node, std::get<vrd::Note>(output).text);
     }
@@ -228,7 +229,7 @@ void World::start_daemon(Node node) {
     setup.self = node;
     setup.priority = 100 + node % 2;
     setup.rules = rules_;
-    setup.shared = {{17, 53}};
+    setup.shared = shared;
 
     say(node, "daemon starts");
     peer.paused = false;

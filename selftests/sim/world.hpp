@@ -66,6 +66,7 @@ class World {
     // what has to hold: world_check.cpp
     void check_step(Node node);
     void check_owners(Node node);
+    void check_flows_stay(Node node, const vrd::SetPort &port);
     void check_lead_knows(Node node, std::uint64_t cookie);
     void check_end(const std::set<Node> &down);
     void check_race(const std::set<Node> &down);

@@ -15,7 +15,7 @@ std::uint64_t digest(const vrd::Database &database) {
         sum = (sum ^ value) * 1099511628211;
     };
     for (const vrd::Entry &entry : database.entries()) {
-        mix(entry.key.host.address[3]);
+        mix(entry.key.host.family);
         mix(entry.key.protocol);
         mix(entry.key.port);
         mix(entry.node);
@@ -75,6 +75,25 @@ void World::check_owners(Node node) {
     }
 }
 
+// The kernel finds the flows of owners that stay: who comes is the last one,
+// who goes leaves the order of the others.
+void World::check_flows_stay(Node node, const vrd::SetPort &port) {
+    auto at = this->at(node).kernel.ports.find(port.key);
+    if (at == this->at(node).kernel.ports.end())
+        return;
+    std::vector<Node> stay = at->second.nodes;
+    const std::vector<Node> &now = port.owners.nodes;
+    std::erase_if(stay,
+                  [&](Node one) { return !std::ranges::count(now, one); });
+    if (!std::equal(stay.begin(), stay.end(), now.begin(),
+                    now.begin() + static_cast<std::ptrdiff_t>(stay.size())))
+        violated(name(node) + " puts the owners of " + vrd::text(port.key) +
+                 " in another order: " + vrd::text(at->second.nodes) +
+                 " were " + vrd::text(now));
+    if (now.size() > 1 && !port.owners.shared)
+        violated(name(node) + " gives several nodes " + vrd::text(port.key));
+}
+
 // A program may tell a client of its port now: the lead hands over.
 void World::check_lead_knows(Node node, std::uint64_t cookie) {
     const vrd::View &view = at(node).machine->view();
@@ -119,15 +138,12 @@ void World::check_end(const std::set<Node> &down) {
         if (!(peer.machine->database() == first->database()))
             violated(name(node) + " has another database in the end");
 
-        std::map<vrd::Key, Node> ports;
-        for (const vrd::Entry &entry : peer.machine->database().entries()) {
-            ports.try_emplace(entry.key, entry.node);
+        for (const vrd::Entry &entry : peer.machine->database().entries())
             if (down.contains(entry.node) ||
                 !at(entry.node).kernel.holds(entry.key))
                 violated(name(entry.node) + " was not released " +
                          vrd::text(entry.key));
-        }
-        if (peer.kernel.ports != ports)
+        if (peer.kernel.ports != peer.machine->database().all())
             violated(name(node) + ": its kernel has another port map");
         for (const auto &[cookie, socket] : peer.kernel.sockets)
             for (const vrd::Host &host : socket.hosts) {

@@ -208,8 +208,6 @@ bool node_refused(const std::string &more, const char *why) {
 
 void values(void **) {
     expect_true(is_refused("frob dev eth0 " + one, "'frob'"));
-    expect_true(is_refused("fd00::1 dev eth0 " + one + " " + two,
-                           "the address is not an IPv4 address"));
     expect_true(is_refused("10.0.0.1 dev a/b " + one + " " + two,
                            "'a/b' is no name of a device"));
     expect_true(is_refused("10.0.0.1 dev abcdefghijklmnop " + one + " " + two,
@@ -254,6 +252,19 @@ void nodes(void **) {
     expect_true(is_refused("10.0.0.1 dev eth0 " + one + " slice 1000-2000 " +
                                two + " slice 2000-3000",
                            "the slices of node 1 and node 2 overlap"));
+}
+
+bool six_understood() {
+    auto config = vrd::parse_config(content(toml));
+    return config && config->addresses.size() == 1 &&
+           vr::dhost::text(config->addresses[0].key.address) == "fd00::1";
+}
+
+// An address of the other family than those of the rings is as good.
+void six(void **) {
+    expect_int(init("fd00::1 dev eth0 " + one + " " + two), 0);
+    expect_true(has(out(), "give them the address fd00::1 on eth0"));
+    expect_true(six_understood());
 }
 
 std::string many(int count) {
@@ -418,6 +429,7 @@ int main() {
         test(values),
         test(nodes),
         test(how_many),
+        test(six),
         test(not_this_machine),
         test(nothing_overwritten),
         test(example),

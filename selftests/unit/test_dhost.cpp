@@ -145,6 +145,22 @@ bool sets_ports() {
            is(asked, VR_DHOST_CMD_PORT_SET, VR_DHOST_A_DHOST_NODE, u32(2));
 }
 
+// One attribute for each; the fake keeps the last of them.
+bool shares_ports() {
+    const std::uint32_t owners[] = {3, 1};
+    Asked one = ask({wire::ack(2, 0)}, [&](vr::Client &client) {
+        return vr::dhost::share_ports(client, key, 17, {53, 53},
+                                      std::span(owners).first(1));
+    });
+    Asked both = ask({wire::ack(2, 0)}, [&](vr::Client &client) {
+        return vr::dhost::share_ports(client, key, 17, {53, 53}, owners);
+    });
+    return both.code == 0 &&
+           is(one, VR_DHOST_CMD_PORT_SET, VR_DHOST_A_DHOST_OWNER, u32(3)) &&
+           is(both, VR_DHOST_CMD_PORT_SET, VR_DHOST_A_DHOST_OWNER, u32(1)) &&
+           !both.request.attrs.count(VR_DHOST_A_DHOST_NODE);
+}
+
 bool sets_grants() {
     Asked asked = ask({wire::ack(2, 0)}, [](vr::Client &client) {
         return vr::dhost::set_grants(client, key, vr::dhost::Grants::allow, 0);
@@ -160,6 +176,7 @@ void requests(void **) {
     expect_true(adds_a_host_of_ipv6());
     expect_true(adds_a_member());
     expect_true(sets_ports());
+    expect_true(shares_ports());
     expect_true(sets_grants());
 }
 
@@ -178,9 +195,9 @@ void refusal(void **) {
 
 Bytes host_reply(const Bytes &more) {
     Bytes stats;
-    for (uint16_t i = VR_DHOST_A_STATS_LOCAL;
-         i <= VR_DHOST_A_STATS_ARP_SILENCED; i++)
-        stats = stats + attr(i, u64(100 + i));
+    for (uint16_t i = VR_DHOST_A_STATS_LOCAL; i <= VR_DHOST_A_STATS_MOVED; i++)
+        if (i != VR_DHOST_A_STATS_PAD)
+            stats = stats + attr(i, u64(100 + i));
     return wire::message(
         family, 0, 2,
         wire::genl(VR_DHOST_CMD_HOST_GET,
@@ -227,9 +244,60 @@ void shows_a_host(void **) {
                 "\"as_lead\":102,\"handed_over\":103,\"flooded\":104,"
                 "\"ignored\":105,\"failed\":106,\"from_member\":107,"
                 "\"fragments\":108,\"arp_ignored\":109,"
-                "\"arp_silenced\":110}\n"
+                "\"arp_silenced\":110,\"spread\":112,\"moved\":113}\n"
                 "{\"node\":3,\"ifindex\":4,\"lladdr\":\"02:00:00:00:00:ab\","
                 "\"slice\":\"1-9\"}\n2");
+}
+
+Bytes port_reply(uint16_t port, const Bytes &who) {
+    return wire::message(
+        family, NLM_F_MULTI, 2,
+        wire::genl(VR_DHOST_CMD_PORT_GET,
+                   address + attr(VR_DHOST_A_DHOST_PROTOCOL, wire::raw({6})) +
+                       attr(VR_DHOST_A_DHOST_PORT, u16(port)) + who));
+}
+
+std::string ports(const Bytes &reply) {
+    std::string text;
+    Asked asked = ask(
+        {reply + wire::done(2)}, [&](vr::Client &client) -> vr::Result<void> {
+            auto all = vr::dhost::list_ports(client, key);
+            if (!all)
+                return all.error();
+            for (const vr::dhost::Port &port : *all)
+                text += vrctl::to_json(vrctl::dhost::record(port));
+            return {};
+        });
+    return asked.code ? std::to_string(asked.code) : text;
+}
+
+void shows_ports(void **) {
+    static std::string text;
+    text = ports(port_reply(80, attr(VR_DHOST_A_DHOST_NODE, u32(2))) +
+                 port_reply(81, attr(VR_DHOST_A_DHOST_OWNER, u32(3)) +
+                                    attr(VR_DHOST_A_DHOST_OWNER, u32(1))));
+    expect_text(text.c_str(),
+                "{\"protocol\":\"tcp\",\"port\":80,\"node\":2,"
+                "\"owners\":null}\n"
+                "{\"protocol\":\"tcp\",\"port\":81,\"node\":null,"
+                "\"owners\":\"3,1\"}\n");
+    text = ports(port_reply(80, {}));
+    expect_text(text.c_str(), std::to_string(EBADMSG).c_str());
+    text = ports(port_reply(80, attr(VR_DHOST_A_DHOST_OWNER, u32(1)) +
+                                    attr(VR_DHOST_A_DHOST_OWNER, u16(1))));
+    expect_text(text.c_str(), std::to_string(EBADMSG).c_str());
+}
+
+bool nodes_are(const std::string &word, std::vector<std::uint32_t> nodes) {
+    auto parsed = vrctl::dhost::parse_nodes(word);
+    return parsed ? *parsed == nodes : nodes.empty();
+}
+
+void owners(void **) {
+    expect_true(nodes_are("1", {1}));
+    expect_true(nodes_are("3,1,2", {3, 1, 2}));
+    for (const char *word : {"", ",", "1,", ",1", "1,,2", "1,0", "1 ,2", "a"})
+        expect_true(nodes_are(word, {}));
 }
 
 Bytes socket_reply(const Bytes &address, const Bytes &more) {
@@ -383,6 +451,8 @@ int main() {
         cmocka_unit_test(requests),
         cmocka_unit_test(refusal),
         cmocka_unit_test(shows_a_host),
+        cmocka_unit_test(shows_ports),
+        cmocka_unit_test(owners),
         cmocka_unit_test(shows_sockets),
         cmocka_unit_test(malformed),
         cmocka_unit_test(texts),

@@ -2,6 +2,8 @@
 
 #include "daemon/config.hpp"
 
+#include <linux/vrctx.h>
+
 #include "cmocka.hpp"
 
 namespace {
@@ -11,6 +13,10 @@ const std::string nodes =
     "slice = \"20000-20999\"\n";
 const std::string addresses =
     "[[addresses]]\naddress = \"10.0.0.1\"\ndevice = \"eth0\"\n"
+    "lladdr = { 1 = \"02:00:00:00:00:01\", 2 = \"02:00:00:00:00:02\" }\n";
+
+const std::string six =
+    "[[addresses]]\naddress = \"fd00::1\"\ndevice = \"eth0\"\n"
     "lladdr = { 1 = \"02:00:00:00:00:01\", 2 = \"02:00:00:00:00:02\" }\n";
 
 std::string why;
@@ -102,8 +108,13 @@ void of_an_address(void **) {
     expect_text(address("[[addresses]]"),
                 "line 12: an address lacks "
                 "'address'");
-    expect_text(address("[[addresses]]\naddress = \"fd00::1\""),
-                "line 12: 'fd00::1' is no IPv4 address");
+    expect_text(address("[[addresses]]\naddress = \"fd00::1::\""),
+                "line 12: 'fd00::1::' is no IP address");
+    expect_text(address(six + six), "line 16: the address is there twice");
+    expect_text(complaint(nodes + "[[addresses]]\naddress = \"fd00::1\"\n"
+                                  "device = \"eth0\"\nlladdr = { 1 = "
+                                  "\"02:00:00:00:00:01\" }\n"),
+                "fd00::1 lacks the Ethernet address of node 2");
     expect_text(address("color = 1"),
                 "line 12: 'color' is not known in an address");
     expect_text(address(addresses), "line 12: the address is there twice");
@@ -116,6 +127,39 @@ void of_an_address(void **) {
                           "device = \"eth0\"\nlladdr = 5\n"),
         "line 11: 'lladdr' is a table of nodes and their Ethernet addresses");
     expect_text(complaint(nodes), "line 1: the file lacks 'addresses'");
+}
+
+// The addresses that a socket has a port of, by what the kernel says of it
+std::string covered(const char *address, bool v6only, std::uint32_t context) {
+    auto config = vrd::parse_config(nodes + addresses + six);
+    if (!config)
+        return config.error().why;
+    vr::dhost::Event event;
+    event.key.address = *vr::dhost::parse_ip(address);
+    event.key.context = context;
+    event.v6only = v6only;
+    std::string all;
+    for (const vrd::Host &one : vrd::hosts(*config, event))
+        all += vrd::text(one) + " ";
+    return all;
+}
+
+bool covers(const char *address, const char *what, bool v6only = false,
+            std::uint32_t context = 0) {
+    return covered(address, v6only, context) == what;
+}
+
+void of_a_socket(void **) {
+    expect_true(covers("10.0.0.1", "10.0.0.1 "));
+    expect_true(covers("fd00::1", "fd00::1 "));
+    expect_true(covers("fd00::2", ""));
+    expect_true(covers("0.0.0.0", "10.0.0.1 "));
+    expect_true(covers("::", "10.0.0.1 fd00::1 "));
+    expect_true(covers("::", "fd00::1 ", true));
+    expect_true(covers("::", "", false, 7));
+    expect_true(covers("fd00::1", "", false, 7));
+    expect_true(covers("::", "10.0.0.1 fd00::1 ", false, VRCTX_ANY));
+    expect_true(covers("::", "fd00::1 ", true, VRCTX_ANY));
 }
 
 int missing() {
@@ -131,9 +175,9 @@ void no_file(void **) {
 
 int main() {
     const CMUnitTest tests[] = {
-        cmocka_unit_test(all_of_it), cmocka_unit_test(at_the_top),
-        cmocka_unit_test(of_a_node), cmocka_unit_test(of_an_address),
-        cmocka_unit_test(no_file),
+        cmocka_unit_test(all_of_it),   cmocka_unit_test(at_the_top),
+        cmocka_unit_test(of_a_node),   cmocka_unit_test(of_an_address),
+        cmocka_unit_test(of_a_socket), cmocka_unit_test(no_file),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

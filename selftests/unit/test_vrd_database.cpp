@@ -24,16 +24,17 @@ struct Fixture {
             operation.hosts.push_back(two);
         changes.clear();
         return database.apply(
-            node, operation, [&](const vrd::Key &key, vrd::Node owner) {
-                changes += vrd::text(key) + "=" + std::to_string(owner) + " ";
+            node, operation,
+            [&](const vrd::Key &key, const vrd::Owners &owners) {
+                changes += vrd::text(key) + "=" + vrd::text(owners.nodes) + " ";
             });
     }
     void retain(vrd::Node gone) {
         changes.clear();
         database.retain([&](vrd::Node node) { return node != gone; },
-                        [&](const vrd::Key &key, vrd::Node owner) {
+                        [&](const vrd::Key &key, const vrd::Owners &owners) {
                             changes += vrd::text(key) + "=" +
-                                       std::to_string(owner) + " ";
+                                       vrd::text(owners.nodes) + " ";
                         });
     }
 };
@@ -76,7 +77,7 @@ void released_once(void **) {
     expect_true(fixture->apply(2, Kind::release, 80));
     expect_int(owner(one, 80), 1);
     expect_true(fixture->apply(1, Kind::release, 80));
-    expect_text(changes(), "10.0.0.1 tcp/80=0 ");
+    expect_text(changes(), "10.0.0.1 tcp/80=none ");
     expect_true(fixture->apply(1, Kind::release, 80));
     expect_text(changes(), "");
     expect_true(fixture->apply(2, Kind::claim, 80));
@@ -94,10 +95,24 @@ void all_or_nothing(void **) {
 void shared(void **) {
     expect_true(fixture->apply(2, Kind::claim_shared, 53));
     expect_true(fixture->apply(1, Kind::claim_shared, 53));
-    expect_text(changes(), "10.0.0.1 tcp/53=1 ");
+    // in the order in which they came
+    expect_text(changes(), "10.0.0.1 tcp/53=2,1 ");
     expect_true(!fixture->apply(3, Kind::claim, 53));
-    expect_true(fixture->apply(1, Kind::release, 53));
-    expect_text(changes(), "10.0.0.1 tcp/53=2 ");
+    expect_true(fixture->apply(3, Kind::claim_shared, 53));
+    expect_text(changes(), "10.0.0.1 tcp/53=2,1,3 ");
+    expect_true(fixture->apply(1, Kind::claim_shared, 53));
+    expect_text(changes(), "");
+    expect_int(fixture->database.size(), 3);
+    expect_true(fixture->apply(2, Kind::release, 53));
+    expect_text(changes(), "10.0.0.1 tcp/53=1,3 ");
+    expect_true(fixture->apply(2, Kind::claim_shared, 53));
+    expect_text(changes(), "10.0.0.1 tcp/53=1,3,2 ");
+    expect_true(fixture->apply(2, Kind::release, 53));
+    expect_true(fixture->apply(3, Kind::release, 53));
+    // the only one may have it for itself
+    expect_true(fixture->apply(1, Kind::claim, 53));
+    expect_text(changes(), "10.0.0.1 tcp/53=1 ");
+    expect_true(!fixture->apply(2, Kind::claim_shared, 53));
     expect_int(fixture->database.size(), 1);
 }
 
@@ -108,7 +123,7 @@ void of_a_node(void **) {
     fixture->apply(2, Kind::claim_shared, 53);
     expect_int(fixture->database.of(2).size(), 3);
     fixture->retain(1);
-    expect_text(changes(), "10.0.0.1 tcp/53=2 10.0.0.1 tcp/80=0 ");
+    expect_text(changes(), "10.0.0.1 tcp/53=2 10.0.0.1 tcp/80=none ");
     expect_int(fixture->database.of(1).size(), 0);
     expect_int(fixture->database.size(), 3);
 }
@@ -123,6 +138,7 @@ bool same_after_transfer() {
 void transfer(void **) {
     fixture->apply(1, Kind::claim, 80, true);
     fixture->apply(2, Kind::claim_shared, 53);
+    fixture->apply(1, Kind::claim_shared, 53);
     expect_true(same_after_transfer());
 }
 

@@ -15,6 +15,7 @@ using vrd::Machine;
 using vrd::Node;
 
 constexpr vrd::Host host{0, 4, {10, 0, 0, 1}};
+constexpr vrd::Host six{0, 6, {10, 0, 0, 1}};
 
 // Machines on a bus that delivers all of it to all at once.
 struct Bus {
@@ -50,8 +51,9 @@ struct Bus {
         } else if (const auto *lead = std::get_if<vrd::SetLead>(&output)) {
             text += "lead " + std::to_string(lead->lead) + "; ";
         } else if (const auto *port = std::get_if<vrd::SetPort>(&output)) {
-            text += "port " + std::to_string(port->key.port) + "=" +
-                    std::to_string(port->node) + "; ";
+            text += (port->owners.shared ? "shared " : "port ") +
+                    std::to_string(port->key.port) + "=" +
+                    vrd::text(port->owners.nodes) + "; ";
         }
     }
     void run() {
@@ -166,8 +168,31 @@ void grant_and_release(void **) {
 void shared(void **) {
     bus->bind(2, 7, 53, 17);
     bus->bind(1, 8, 53, 17);
-    expect_text(log(1), "port 53=2; port 53=1; grant 8; ");
-    expect_text(log(2), "port 53=2; grant 7; port 53=1; ");
+    expect_text(log(1), "shared 53=2; shared 53=2,1; grant 8; ");
+    expect_text(log(2), "shared 53=2; grant 7; shared 53=2,1; ");
+    // a port that is not in the list is no shared one
+    bus->bind(1, 9, 53);
+    bus->bind(2, 10, 53);
+    expect_text(log(2),
+                "shared 53=2; grant 7; shared 53=2,1; port 53=1; deny 10; ");
+    bus->log.clear();
+    bus->at(2).closed(7);
+    bus->run();
+    expect_text(log(3), "shared 53=1; ");
+}
+
+// Who owned it first stays the first, also to one who comes later.
+void shared_order(void **) {
+    bus->bind(3, 7, 53, 17);
+    bus->bind(1, 8, 53, 17);
+    bus->members({1, 3});
+    bus->members({1, 2, 3});
+    bus->bind(2, 9, 53, 17);
+    expect_true(bus->at(2).database() == bus->at(1).database());
+    expect_int(owner(2, 53, 17), 3);
+    bus->log.clear();
+    bus->members({1, 2});
+    expect_text(log(2), "lead 1; shared 53=1,2; ");
 }
 
 // A node's slice is for nobody else.
@@ -204,7 +229,7 @@ void lead_dies(void **) {
     bus->bind(2, 8, 81);
     bus->log.clear();
     bus->members({2, 3});
-    expect_text(log(2), "lead 2; port 80=0; ");
+    expect_text(log(2), "lead 2; port 80=none; ");
     expect_int(owner(3, 81), 2);
 }
 
@@ -221,7 +246,7 @@ void daemon_dies(void **) {
     bus->time(9999);
     expect_int(owner(2, 80), 1);
     bus->time(1);
-    expect_text(log(2), "lead 1; deny 8; lead 2; port 80=0; ");
+    expect_text(log(2), "lead 1; deny 8; lead 2; port 80=none; ");
 }
 
 bool daemon_returns() {
@@ -253,7 +278,7 @@ void daemon_comes_back(void **) {
     expect_int(owner(2, 80), 1);
     expect_int(owner(2, 81), 0);
     expect_int(owner(2, 82), 1);
-    expect_text(log(1), "lead 1; grant 7; port 82=1; port 81=0; grant 9; ");
+    expect_text(log(1), "lead 1; grant 7; port 82=1; port 81=none; grant 9; ");
 }
 
 // The new lead is one before the old one stops.
@@ -311,6 +336,25 @@ void fenced_in_time(void **) {
     expect_text(log(2), "lead 0; ");
 }
 
+// The port of one family's address is not that of the other's; who wants both
+// gets both or none.
+void families(void **) {
+    bus->bind(2, 1, 80);
+    bus->at(3).bind(2, {6, 80}, {six});
+    bus->run();
+    expect_text(log(2), "port 80=2; grant 1; port 80=3; ");
+    expect_text(log(3), "port 80=2; port 80=3; grant 2; ");
+    bus->at(1).bind(3, {6, 80}, {host, six});
+    bus->at(1).bind(4, {6, 81}, {host, six});
+    bus->run();
+    expect_int(bus->at(2).database().size(), 4);
+    expect_int(bus->at(3).database().owner({six, 6, 81}), 1);
+    expect_int(bus->at(3).database().owner({six, 6, 80}), 3);
+    bus->at(1).closed(4);
+    bus->run();
+    expect_int(bus->at(2).database().size(), 2);
+}
+
 // Somebody gave the kernel a greater epoch: the cluster goes beyond.
 bool epoch_overtakes() {
     std::uint64_t foreign = bus->at(1).told_epoch() + 100000;
@@ -365,6 +409,7 @@ int main() {
         with_none(no_quorum),
         with_three(grant_and_release),
         with_three(shared),
+        with_three(shared_order),
         with_three(slices),
         with_three(no_address_of_ours),
         with_three(unasked),
@@ -376,6 +421,7 @@ int main() {
         with_three(cut_off),
         with_three(link_down),
         with_none(fenced_in_time),
+        with_three(families),
         with_three(foreign_epoch),
         with_three(garbage),
         with_none(transfer),

@@ -56,9 +56,15 @@ def test_commands(ctx, dev, num):
        [{"node": 2, "ifindex": LAB.rt.ifindex(dev), "lladdr": MAC,
          "slice": "5-6"}], "members")
     eq(json.loads(vrctl(f"port show {SHARED}{ctx} -j")),
-       [{"protocol": "tcp", "port": 80, "node": 2},
-        {"protocol": "tcp", "port": 81, "node": 2},
-        {"protocol": "47", "port": 0, "node": 1}], "ports")
+       [{"protocol": "tcp", "port": 80, "node": 2, "owners": None},
+        {"protocol": "tcp", "port": 81, "node": 2, "owners": None},
+        {"protocol": "47", "port": 0, "node": 1, "owners": None}], "ports")
+    vrctl(f"port set {SHARED} tcp 81 2,1{ctx}")
+    eq(json.loads(vrctl(f"port show {SHARED}{ctx} -j"))[1],
+       {"protocol": "tcp", "port": 81, "node": None, "owners": "2,1"},
+       "a port of two nodes")
+    check("twice" in vrctl(f"port set {SHARED} tcp 81 2,2{ctx}", 1), "twice")
+    check("member" in vrctl(f"port set {SHARED} tcp 81 1,3{ctx}", 1), "node 3")
     check("stale" in vrctl(f"lead {SHARED} 2 epoch 40{ctx}", 1), "stale lead")
     check("stale" in vrctl(f"port del {SHARED} tcp 80 epoch 3{ctx}", 1),
           "stale port")
@@ -78,6 +84,9 @@ def test_refused():
     vrctl("add fd00::1::2 own 1", 1)
     vrctl(f"add {SHARED} own 1 ctx blue", 1)
     check("No bind()" in vrctl("grant 12345", 1), "grant")
+    for nodes in ("1,", ",", "1,0", "1,a"):
+        check("no number of a node" in
+              vrctl(f"port set {SHARED} tcp 80 {nodes}", 1), nodes)
     for ports in ("65536", "1-65536", "80-79"):
         check(ports in vrctl(f"port set {SHARED} tcp {ports} 1", 1), ports)
 

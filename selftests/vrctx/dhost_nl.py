@@ -240,6 +240,56 @@ def test_ports(ctx):
             address=SHARED)
 
 
+@CTX
+def test_shared_ports(ctx):
+    """ports that several nodes have: given, shown, taken: context"""
+    port = {"context": ctx, "protocol": TCP_P}
+    key = {"address": SHARED, "context": ctx}
+    with Host(ctx):
+        DH.call(PORT_SET, port=80, port_last=82, owner=[2, 1], **port)
+        DH.call(PORT_SET, port=81, node=2, **port)
+        DH.call(PORT_SET, port=83, owner=[1], **port)
+        DH.call(PORT_SET, context=ctx, protocol=47, port=0, owner=[1, 2])
+        got = [(p["protocol"], p["port"], p.get("owner"), p.get("node"))
+               for p in DH.dump(PORT_GET, **key)]
+        eq(got, [(6, 80, [2, 1], None), (6, 81, None, 2),
+                 (6, 82, [2, 1], None), (6, 83, [1], None),
+                 (47, 0, [1, 2], None)], "dump")
+        one = DH.call(PORT_GET, port=80, **port)
+        eq((one.get("owner"), one.get("node")), ([2, 1], None), "one")
+        for owners in ([1, 2], [2], [1, 2]):
+            DH.call(PORT_SET, port=80, port_last=81, owner=owners, **port)
+            eq([DH.call(PORT_GET, port=p, **port)["owner"] for p in (80, 81)],
+               [owners] * 2, "others instead")
+        err = no(errno.EEXIST, "twice", PORT_SET, port=80, owner=[1, 2, 1],
+                 **port)
+        check("twice" in err, err)
+        no(errno.ENOENT, "unknown member", PORT_SET, port=80, owner=[1, 3],
+           **port)
+        err = no(errno.EINVAL, "both", PORT_SET, port=80, owner=[1], node=1,
+                 **port)
+        check("owners that share" in err, err)
+        err = no(errno.ENOSPC, "66", PORT_SET, port=80,
+                 owner=range(1, 67), **port)
+        check("more owners" in err, err)
+        no(errno.ERANGE, "0", PORT_SET, port=80, owner=[1, 0], **port)
+        no(errno.ERANGE, "a number too large", PORT_SET, port=80,
+           owner=[1, 0xfffffffe], **port)
+        no(errno.ESTALE, "epoch", PORT_SET, port=80, owner=[1], epoch=9,
+           **port)
+        eq(DH.call(PORT_GET, port=80, **port)["owner"], [1, 2], "after that")
+        # a member that goes has none any more
+        DH.call(HOST_SET, context=ctx, lead=1)
+        DH.call(PORT_SET, port=84, owner=[2], **port)
+        DH.call(MEMBER_DEL, context=ctx, node=2)
+        eq([(p["protocol"], p["port"], p.get("owner"))
+            for p in DH.dump(PORT_GET, **key)],
+           [(6, 80, [1]), (6, 81, [1]), (6, 82, [1]), (6, 83, [1]),
+            (47, 0, [1])], "without the member")
+        DH.call(PORT_DEL, port=1, port_last=65535, **port)
+        eq(DH.call(HOST_GET, context=ctx)["ports"], 1, "count")
+
+
 def test_full_port_map():
     """a port map takes each port once, and no port that there is not"""
     every = {"port": 1, "port_last": 65535}
@@ -567,7 +617,7 @@ TAKES = {
                        "slice_max"),
     MEMBER_DEL: KEY + ("node",),
     PORT_GET: ("context", "protocol", "port"),
-    PORT_SET: KEY + ("protocol", "port", "port_last", "node"),
+    PORT_SET: KEY + ("protocol", "port", "port_last", "node", "owner"),
     PORT_DEL: KEY + ("protocol", "port", "port_last"),
     SOCK_GET: (), GRANT: ("cookie", "deny"),
 }
@@ -578,7 +628,8 @@ def sensible(rnd, name):
             "lladdr": [mac(num) for num in range(1, 8)], "epoch": (1, 2, 3),
             "protocol": (TCP_P, UDP_P, 47), "grants": (0, 1, 2),
             "own": (1, 1, 2), "lead": (1, 2, 0), "node": (1, 2, 3), "slice_min": (1, 2, 80),
-            "slice_max": (80, 80, 1), "port_last": (255, 300, 1)}.get(
+            "slice_max": (80, 80, 1), "port_last": (255, 300, 1),
+            "owner": ([1], [2, 1], [1, 1])}.get(
                 name, (1, 2, 3, 80, 255, 0))[rnd.randrange(3)]
 
 

@@ -399,6 +399,11 @@ class Cluster(Segment):
             one.call(PORT_SET, protocol=proto, port=port, port_last=last,
                      node=node)
 
+    def share(self, proto, port, owners, last=None):
+        for one in self.nodes.values():
+            one.call(PORT_SET, protocol=proto, port=port, port_last=last,
+                     owner=owners)
+
     def disown(self, proto, port, last=None):
         for one in self.nodes.values():
             one.call(PORT_DEL, protocol=proto, port=port, port_last=last)

@@ -22,11 +22,12 @@ NAMES = ("address", "context", "own", "lead", "epoch", "node", "ifindex",
          "ifname", "lladdr", "slice_min", "slice_max", "protocol", "port",
          "port_last", "ports", "member", "stats", "grants", "timeout", "seq",
          "event", "cookie", "peer", "peer_port", "pid", "deny", "pad",
-         "v6only", "handover")
+         "v6only", "handover", "owner")
 ATTR = {name: num for num, name in enumerate(NAMES, 1)}
 MEMBER = ("node", "ifindex", "lladdr", "slice_min", "slice_max")
 STATS = ("local", "lead", "handed_over", "flooded", "ignored", "failed",
-         "from_member", "fragments", "arp_ignored", "arp_silenced")
+         "from_member", "fragments", "arp_ignored", "arp_silenced", "pad",
+         "spread", "moved")
 EVENTS = ("bound", "listening", "child", "connected", "closed")
 FORMAT = {"slice_min": "=H", "slice_max": "=H", "port": "=H",
           "port_last": "=H", "peer_port": "=H", "protocol": "=B",
@@ -71,6 +72,9 @@ def encode(kwargs):
                         if isinstance(val, str) else val)
         elif name == "lladdr":
             out += attr(ATTR[name], val)
+        elif name == "owner":
+            out += b"".join(attr(ATTR[name], struct.pack("=I", one))
+                            for one in val)
         else:
             out += attr(ATTR[name], struct.pack(FORMAT.get(name, "=I"), val))
     return out
@@ -102,6 +106,8 @@ def decode(body):
             out["stats"] = nested(STATS, val)
         elif name == "v6only":
             out[name] = True
+        elif name == "owner":
+            out.setdefault(name, []).append(value(name, val))
         elif name != "pad":
             out[name] = value(name, val)
     return out

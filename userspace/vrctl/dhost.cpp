@@ -173,6 +173,19 @@ vr::Result<std::uint32_t> parse_node(const std::string &word) {
     return node;
 }
 
+vr::Result<std::vector<std::uint32_t>> parse_nodes(const std::string &word) {
+    std::vector<std::uint32_t> nodes;
+    for (std::size_t at = 0; at <= word.size();) {
+        std::size_t end = std::min(word.find(',', at), word.size());
+        auto node = parse_node(word.substr(at, end - at));
+        if (!node)
+            return node.error();
+        nodes.push_back(*node);
+        at = end + 1;
+    }
+    return nodes;
+}
+
 vr::Result<std::uint8_t> parse_protocol(const std::string &word) {
     if (word == "tcp")
         return std::uint8_t{6};
@@ -214,6 +227,8 @@ Record record(const vr::dhost::Host &host) {
         number("fragments", counters.fragments),
         number("arp_ignored", counters.arp_ignored),
         number("arp_silenced", counters.arp_silenced),
+        number("spread", counters.spread),
+        number("moved", counters.moved),
     };
 }
 
@@ -227,10 +242,15 @@ Record record(const vr::dhost::Member &member) {
 }
 
 Record record(const vr::dhost::Port &port) {
+    std::string owners;
+    for (std::uint32_t owner : port.owners)
+        owners += (owners.empty() ? "" : ",") + std::to_string(owner);
     return {
         text("protocol", protocol_name(port.protocol)),
         number("port", port.port),
-        number("node", port.node),
+        port.node ? number("node", port.node) : Field{"node", std::monostate()},
+        owners.empty() ? Field{"owners", std::monostate()}
+                       : text("owners", owners),
     };
 }
 

@@ -64,6 +64,8 @@ vr::Result<int> request(
 vr::Result<int> change(
     const Env &env, const std::function<vr::Result<void>(vr::Client &)> &act);
 vr::Result<std::uint32_t> parse_node(const std::string &word);
+// "1", or "1,2,3"
+vr::Result<std::vector<std::uint32_t>> parse_nodes(const std::string &word);
 vr::Result<std::uint8_t> parse_protocol(const std::string &word);
 
 std::string protocol_name(std::uint8_t protocol);

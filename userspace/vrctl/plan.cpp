@@ -131,8 +131,6 @@ vr::Result<void> check_pair(const Node &one, const Node &other) {
 }
 
 vr::Result<void> check(const Plan &plan) {
-    if (!std::holds_alternative<vr::dhost::Ipv4>(plan.address))
-        return invalid("the address is not an IPv4 address");
     if (plan.nodes.size() < 2)
         return invalid("a cluster has two nodes at least");
     if (plan.nodes.size() > nodes_max)

@@ -47,6 +47,8 @@ enum vrdh_stat {
 	VRDH_FRAGMENTS,
 	VRDH_ARP_IGNORED,
 	VRDH_ARP_SILENCED,
+	VRDH_SPREAD,
+	VRDH_MOVED,
 	__VRDH_STATS
 };
 
@@ -91,8 +93,10 @@ struct vrdh_key {
  * @timeout: how long it waits for that, in ms
  * @handover: what the lead does, enum vr_dhost_handover
  * @epoch: grows with each change of @lead
+ * @tenure: how often this node became the lead
  * @members: the other nodes
  * @ports: the port map, struct vrdh_port
+ * @shared: entries of it that are struct vrdh_shared
  * @stats: packet counters
  * @rwork: freeing
  */
@@ -106,8 +110,10 @@ struct vrdh_host {
 	u32				timeout;
 	u32				handover;
 	u64				epoch;
+	u32				tenure;
 	struct vrdh_members __rcu	*members;
 	struct rhashtable		ports;
+	u32				shared;
 	struct vrdh_stats __percpu	*stats;
 	struct rcu_work			rwork;
 };
@@ -116,12 +122,27 @@ struct vrdh_host {
 struct vrdh_port {
 	struct rhash_head	hash;
 	u32			key;	/* vrdh_port_key() */
-	u32			node;
+	u32			node;	/* VRDH_NOBODY: of a struct vrdh_shared */
 	struct rcu_head		rcu;
 };
 
 static_assert(sizeof(struct vrdh_port) <= 32);
 
+/* One that several nodes have, in the order in which they got it */
+struct vrdh_shared {
+	struct vrdh_port	port;
+	u32			count;
+	u32			owner[] __counted_by(count);
+};
+
+/* Who is to have a port; more than one, or @shared: a struct vrdh_shared */
+struct vrdh_owners {
+	bool	shared;
+	u32	count;
+	u32	node[VR_DHOST_MEMBERS_MAX + 1];
+};
+
+struct vrdh_flows;
 struct vrdh_frags;
 
 /* The datagram that a fragment is of */
@@ -145,6 +166,11 @@ struct vrdh_frag_key {
 #define VRDH_SOMEBODY	(U32_MAX - 1)
 #define VRDH_EVERYBODY	U32_MAX
 
+/* Time to live of a packet by which a node tells the lead that the flow is its
+ * own. None that is received has it.
+ */
+#define VRDH_MINE	0
+
 /**
  * struct vrdh_flow - one direction of a flow, seen from its far end
  * @net: network namespace
@@ -152,7 +178,7 @@ struct vrdh_frag_key {
  * @saddr: where it comes from, of the same family
  * @sport: port there
  * @dport: port here
- * @dif: device that its packets come by
+ * @skb: the packet that is of it, or about it
  * @l3dom: L3 domain
  */
 struct vrdh_flow {
@@ -161,7 +187,7 @@ struct vrdh_flow {
 	union nf_inet_addr	saddr;
 	__be16			sport;
 	__be16			dport;
-	int			dif;
+	const struct sk_buff	*skb;
 	int			l3dom;
 };
 
@@ -190,6 +216,8 @@ struct vrdh_family {
  * @hosts: the addresses
  * @family: what is by family
  * @frags: to whom fragments were given; there while there are addresses
+ * @flows: to whom flows of shared ports were given; there from the first such
+ *	port on, while there are addresses
  * @gen: grows when an address comes or goes, so that dumps see it
  * @event_lock: protects @event_seq and the order of events
  * @event_seq: number of the last event
@@ -203,6 +231,7 @@ struct vrdh_net {
 	struct rhashtable	hosts;
 	struct vrdh_family	family[__VRDH_FAMILIES];
 	struct vrdh_frags	*frags;
+	struct vrdh_flows __rcu	*flows;
 	u32			gen;
 	spinlock_t		event_lock;	/* the next field */
 	u64			event_seq;
@@ -237,9 +266,27 @@ static inline u32 vrdh_port_key(u8 proto, u16 port)
 	return (u32)proto << 16 | port;
 }
 
+/* The entry as one that several nodes have, NULL if it is that of one */
+static inline const struct vrdh_shared *
+vrdh_shared_of(const struct vrdh_port *port)
+{
+	return READ_ONCE(port->node) == VRDH_NOBODY ?
+	       container_of(port, struct vrdh_shared, port) : NULL;
+}
+
 static inline bool vrdh_is_lead(const struct vrdh_host *host)
 {
 	return READ_ONCE(host->lead) == host->own;
+}
+
+/* Only packets to this machine's Ethernet address that do not come from a
+ * member are ever handed over.
+ */
+static inline bool vrdh_may_hand_over(const struct vrdh_host *host,
+				      const struct sk_buff *skb, bool member)
+{
+	return vrdh_is_lead(host) && !member && skb->pkt_type == PACKET_HOST &&
+	       READ_ONCE(host->handover) == VR_DHOST_HANDOVER_ON;
 }
 
 static inline bool vrdh_in_slice(const struct vrdh_slice *slice, u16 port)
@@ -282,13 +329,22 @@ void vrdh_net_flush(struct vrdh_net *vn);
 int vrdh_ports_init(struct vrdh_host *host);
 void vrdh_ports_free(struct vrdh_host *host);
 u32 vrdh_port_owner(struct vrdh_host *host, u8 proto, u16 port);
+const struct vrdh_shared *vrdh_port_shared(struct vrdh_host *host, u8 proto,
+					   u16 port);
 int vrdh_port_set(struct vrdh_host *host, u8 proto, u16 first, u16 last,
-		  u32 node, struct netlink_ext_ack *extack);
+		  const struct vrdh_owners *owners,
+		  struct netlink_ext_ack *extack);
 int vrdh_port_del(struct vrdh_host *host, u8 proto, u16 first, u16 last,
 		  struct netlink_ext_ack *extack);
 void vrdh_port_forget(struct vrdh_host *host, u32 node);
-/* The entry at @key or the next one after it; its owner, 0 at the end */
-u32 vrdh_port_next(struct vrdh_host *host, u32 *key);
+/* The entry at @key or the next one after it, NULL at the end */
+const struct vrdh_port *vrdh_port_next(struct vrdh_host *host, u32 *key);
+
+/* shared.c */
+int vrdh_flows_need(struct vrdh_net *vn, struct netlink_ext_ack *extack);
+u32 vrdh_shared_whose(const struct vrdh_flow *flow,
+		      const struct vrdh_shared *port, u8 proto, bool begins);
+void vrdh_shared_mine(const struct vrdh_flow *flow, u8 proto);
 
 /* hooks.c: registered while there are addresses of the family, under the lock.
  * The first is called before the first one comes, the other after the last one
@@ -302,7 +358,8 @@ unsigned int vrdh_packet4_in(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
 unsigned int vrdh_packet6_in(void *priv, struct sk_buff *skb,
 			     const struct nf_hook_state *state);
-bool vrdh_from_member(const struct vrdh_host *host, const struct sk_buff *skb);
+/* The member that sent the packet, 0 if none did */
+u32 vrdh_from_member(const struct vrdh_host *host, const struct sk_buff *skb);
 unsigned int vrdh_drop(const struct vrdh_host *host, struct sk_buff *skb,
 		       enum vrdh_stat as);
 
@@ -319,6 +376,8 @@ const struct sock *vrdh_udp_sock(const struct vrdh_flow *flow);
 void vrdh_hand_over(const struct vrdh_host *host, struct sk_buff *skb,
 		    u32 node);
 void vrdh_flood(const struct vrdh_host *host, struct sk_buff *skb);
+/* Give the lead a copy that is marked, see VRDH_MINE */
+void vrdh_tell_lead(const struct vrdh_host *host, const struct sk_buff *skb);
 
 /* frag.c: nodes that have the other fragments of a datagram */
 struct vrdh_frags *vrdh_frags_new(void);

@@ -29,6 +29,11 @@ static const struct netlink_range_validation vr_dhost_a_dhost_node_range = {
 	.max	= VR_DHOST_NODE_MAX,
 };
 
+static const struct netlink_range_validation vr_dhost_a_dhost_owner_range = {
+	.min	= 1ULL,
+	.max	= VR_DHOST_NODE_MAX,
+};
+
 /* VR_DHOST_CMD_HOST_GET - do */
 static const struct nla_policy vr_dhost_host_get_nl_policy[VR_DHOST_A_DHOST_CONTEXT + 1] = {
 	[VR_DHOST_A_DHOST_ADDRESS] = { .type = NLA_BINARY, },
@@ -103,7 +108,7 @@ static const struct nla_policy vr_dhost_port_get_dump_nl_policy[VR_DHOST_A_DHOST
 };
 
 /* VR_DHOST_CMD_PORT_SET - do */
-static const struct nla_policy vr_dhost_port_set_nl_policy[VR_DHOST_A_DHOST_PORT_LAST + 1] = {
+static const struct nla_policy vr_dhost_port_set_nl_policy[VR_DHOST_A_DHOST_OWNER + 1] = {
 	[VR_DHOST_A_DHOST_ADDRESS] = { .type = NLA_BINARY, },
 	[VR_DHOST_A_DHOST_CONTEXT] = NLA_POLICY_FULL_RANGE(NLA_U32, &vr_dhost_a_dhost_context_range),
 	[VR_DHOST_A_DHOST_EPOCH] = { .type = NLA_U64, },
@@ -111,6 +116,7 @@ static const struct nla_policy vr_dhost_port_set_nl_policy[VR_DHOST_A_DHOST_PORT
 	[VR_DHOST_A_DHOST_PORT] = { .type = NLA_U16, },
 	[VR_DHOST_A_DHOST_PORT_LAST] = { .type = NLA_U16, },
 	[VR_DHOST_A_DHOST_NODE] = NLA_POLICY_FULL_RANGE(NLA_U32, &vr_dhost_a_dhost_node_range),
+	[VR_DHOST_A_DHOST_OWNER] = NLA_POLICY_FULL_RANGE(NLA_U32, &vr_dhost_a_dhost_owner_range),
 };
 
 /* VR_DHOST_CMD_PORT_DEL - do */
@@ -196,7 +202,7 @@ static const struct genl_split_ops vr_dhost_nl_ops[] = {
 		.cmd		= VR_DHOST_CMD_PORT_SET,
 		.doit		= vr_dhost_nl_port_set_doit,
 		.policy		= vr_dhost_port_set_nl_policy,
-		.maxattr	= VR_DHOST_A_DHOST_PORT_LAST,
+		.maxattr	= VR_DHOST_A_DHOST_OWNER,
 		.flags		= GENL_CMD_CAP_DO,
 	},
 	{

@@ -14,6 +14,7 @@
 #include <linux/skbuff.h>
 #include <net/dst.h>
 #include <net/gso.h>
+#include <net/ip.h>
 #include <net/vrctx.h>
 
 #include "dhost.h"
@@ -70,6 +71,28 @@ void vrdh_hand_over(const struct vrdh_host *host, struct sk_buff *skb,
 		dev = READ_ONCE(member->dev);
 	if (vrdh_send(host, skb, dev, member ? member->lladdr : NULL))
 		vrdh_count(host, VRDH_HANDED_OVER);
+}
+
+void vrdh_tell_lead(const struct vrdh_host *host, const struct sk_buff *skb)
+{
+	const struct vrdh_member *lead;
+	struct sk_buff *copy;
+	struct iphdr *iph;
+
+	lead = vrdh_member_find(rcu_dereference(host->members),
+				READ_ONCE(host->lead));
+	copy = lead ? skb_copy(skb, GFP_ATOMIC) : NULL;
+	if (!copy)
+		return;
+
+	if (vrdh_is6(host)) {
+		ipv6_hdr(copy)->hop_limit = VRDH_MINE;
+	} else {
+		iph = ip_hdr(copy);
+		iph->ttl = VRDH_MINE;
+		ip_send_check(iph);
+	}
+	vrdh_send(host, copy, READ_ONCE(lead->dev), lead->lladdr);
 }
 
 void vrdh_flood(const struct vrdh_host *host, struct sk_buff *skb)

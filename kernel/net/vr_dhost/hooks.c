@@ -73,6 +73,8 @@ static void vrdh_frags_end(struct vrdh_net *vn)
 	}
 	kvfree(vn->frags);
 	vn->frags = NULL;
+	kvfree(rcu_replace_pointer(vn->flows, NULL,
+				   lockdep_is_held(&vn->lock)));
 }
 
 int vrdh_hook(struct vrdh_net *vn, int family)

@@ -300,6 +300,9 @@ int vrdh_host_lead(struct vrdh_net *vn, struct vrdh_host *host, u32 lead,
 	}
 
 	host->epoch = epoch ? : host->epoch + 1;
+	/* what it knew of flows may not be true any more */
+	if (lead == host->own && host->lead != lead)
+		WRITE_ONCE(host->tenure, host->tenure + 1);
 	WRITE_ONCE(host->lead, lead);
 	trace_vr_dhost_host(vn->net, host, "lead");
 	if (lead == host->own) {

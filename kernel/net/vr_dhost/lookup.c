@@ -11,6 +11,12 @@
 
 #include "dhost.h"
 
+/* Device that packets of the flow come by */
+static int vrdh_dif(const struct vrdh_flow *flow)
+{
+	return flow->skb->dev->ifindex;
+}
+
 static struct sock *vrdh_established(const struct vrdh_flow *flow,
 				     struct inet_hashinfo *hashinfo)
 {
@@ -20,11 +26,11 @@ static struct sock *vrdh_established(const struct vrdh_flow *flow,
 						  &flow->saddr.in6, flow->sport,
 						  &flow->host->key.addr,
 						  ntohs(flow->dport),
-						  flow->dif, flow->l3dom);
+						  vrdh_dif(flow), flow->l3dom);
 #endif
 	return __inet_lookup_established(flow->net, hashinfo, flow->saddr.ip,
 					 flow->sport, vrdh_addr4(flow->host),
-					 ntohs(flow->dport), flow->dif,
+					 ntohs(flow->dport), vrdh_dif(flow),
 					 flow->l3dom);
 }
 
@@ -53,13 +59,13 @@ const struct sock *vrdh_tcp_listener(const struct vrdh_flow *flow)
 		return inet6_lookup_listener(flow->net, hashinfo, NULL, 0,
 					     &flow->saddr.in6, flow->sport,
 					     &flow->host->key.addr,
-					     ntohs(flow->dport), flow->dif,
+					     ntohs(flow->dport), vrdh_dif(flow),
 					     flow->l3dom);
 #endif
 	return __inet_lookup_listener(flow->net, hashinfo, NULL, 0,
 				      flow->saddr.ip, flow->sport,
 				      vrdh_addr4(flow->host),
-				      ntohs(flow->dport), flow->dif,
+				      ntohs(flow->dport), vrdh_dif(flow),
 				      flow->l3dom);
 }
 
@@ -71,10 +77,10 @@ const struct sock *vrdh_udp_sock(const struct vrdh_flow *flow)
 	if (vrdh_is6(flow->host))
 		return __udp6_lib_lookup(flow->net, &flow->saddr.in6,
 					 flow->sport, &flow->host->key.addr,
-					 flow->dport, flow->dif, flow->l3dom,
+					 flow->dport, vrdh_dif(flow), flow->l3dom,
 					 table, NULL);
 #endif
 	return __udp4_lib_lookup(flow->net, flow->saddr.ip, flow->sport,
 				 vrdh_addr4(flow->host), flow->dport,
-				 flow->dif, flow->l3dom, table, NULL);
+				 vrdh_dif(flow), flow->l3dom, table, NULL);
 }

@@ -16,6 +16,8 @@
 
 static_assert(VRDH_LOCAL + 1 == VR_DHOST_A_STATS_LOCAL);
 static_assert(VRDH_ARP_SILENCED + 1 == VR_DHOST_A_STATS_ARP_SILENCED);
+static_assert(VRDH_SPREAD + 2 == VR_DHOST_A_STATS_SPREAD);
+static_assert(VRDH_MOVED + 2 == VR_DHOST_A_STATS_MOVED);
 
 static int vrdh_nl_admin(struct sk_buff *skb, struct genl_info *info)
 {
@@ -222,11 +224,14 @@ static int vrdh_fill_stats(struct sk_buff *skb, const struct vrdh_host *host)
 		return -EMSGSIZE;
 
 	for (i = 0; i < __VRDH_STATS; i++) {
+		/* the padding is among them */
+		int attr = i + 1 + (i + 1 >= VR_DHOST_A_STATS_PAD);
+
 		sum = 0;
 		for_each_possible_cpu(cpu)
 			sum += READ_ONCE(per_cpu_ptr(host->stats,
 						     cpu)->count[i]);
-		if (nla_put_u64_64bit(skb, i + 1, sum, VR_DHOST_A_STATS_PAD)) {
+		if (nla_put_u64_64bit(skb, attr, sum, VR_DHOST_A_STATS_PAD)) {
 			nla_nest_cancel(skb, nest);
 			return -EMSGSIZE;
 		}
@@ -267,16 +272,29 @@ static int vrdh_fill_host(struct sk_buff *skb, struct vrdh_host *host)
 	return vrdh_fill_stats(skb, host);
 }
 
+/* Of one node, or if there is none of those that share it */
 static int vrdh_fill_port(struct sk_buff *skb, const struct vrdh_host *host,
-			  u32 key, u32 node)
+			  u32 key, u32 node, const struct vrdh_shared *shared)
 {
+	u32 i, count;
+
 	if (vrdh_fill_key(skb, host) ||
 	    nla_put_u8(skb, VR_DHOST_A_DHOST_PROTOCOL, key >> 16) ||
 	    nla_put_u16(skb, VR_DHOST_A_DHOST_PORT, key & U16_MAX))
 		return -EMSGSIZE;
+	if (node)
+		return nla_put_u32(skb, VR_DHOST_A_DHOST_NODE, node);
+	if (!shared)
+		return 0;
 
-	return node && nla_put_u32(skb, VR_DHOST_A_DHOST_NODE, node) ?
-	       -EMSGSIZE : 0;
+	count = READ_ONCE(shared->count);
+	for (i = 0; i < count; i++) {
+		if (nla_put_u32(skb, VR_DHOST_A_DHOST_OWNER,
+				READ_ONCE(shared->owner[i])))
+			return -EMSGSIZE;
+	}
+
+	return 0;
 }
 
 /* End a message of a dump, or take it back if it was not filled */
@@ -635,7 +653,8 @@ int vr_dhost_nl_port_get_doit(struct sk_buff *skb, struct genl_info *info)
 		err = -EPERM;
 	} else {
 		err = vrdh_fill_port(rsp, host, vrdh_port_key(proto, port),
-				     vrdh_port_owner(host, proto, port));
+				     vrdh_port_owner(host, proto, port),
+				     vrdh_port_shared(host, proto, port));
 	}
 	rcu_read_unlock();
 	if (err) {
@@ -651,6 +670,7 @@ int vr_dhost_nl_port_get_dumpit(struct sk_buff *skb,
 				struct netlink_callback *cb)
 {
 	struct genl_info *info = (struct genl_info *)genl_info_dump(cb);
+	const struct vrdh_port *port;
 	u32 *key = (void *)cb->ctx;
 	struct vrdh_host *host;
 	int err = 0;
@@ -669,14 +689,16 @@ int vr_dhost_nl_port_get_dumpit(struct sk_buff *skb,
 		goto unlock;
 	}
 
-	while ((node = vrdh_port_next(host, key))) {
+	while ((port = vrdh_port_next(host, key))) {
+		node = READ_ONCE(port->node);
 		hdr = genlmsg_iput(skb, info);
 		if (!hdr) {
 			err = -EMSGSIZE;
 			break;
 		}
 		err = vrdh_dump_end(skb, hdr,
-				    vrdh_fill_port(skb, host, *key, node));
+				    vrdh_fill_port(skb, host, *key, node,
+						   vrdh_shared_of(port)));
 		if (err)
 			break;
 		++*key;
@@ -687,14 +709,53 @@ unlock:
 	return err;
 }
 
+/* Those who get a port: one node, or all owners in their order */
+static int vrdh_nl_owners(struct genl_info *info, struct vrdh_owners *owners)
+{
+	struct nlattr *nla;
+	int rem;
+	u32 i;
+
+	owners->count = 0;
+	owners->shared = info->attrs[VR_DHOST_A_DHOST_OWNER];
+	if (!owners->shared) {
+		owners->node[0] = vrdh_nl_node(info);
+		owners->count = 1;
+		return owners->node[0] ? 0 : -EINVAL;
+	}
+	if (info->attrs[VR_DHOST_A_DHOST_NODE]) {
+		NL_SET_ERR_MSG(info->extack, "A port has a node, or owners that share it");
+		return -EINVAL;
+	}
+
+	nlmsg_for_each_attr_type(nla, VR_DHOST_A_DHOST_OWNER, info->nlhdr,
+				 GENL_HDRLEN, rem) {
+		for (i = 0; i < owners->count; i++) {
+			if (owners->node[i] == nla_get_u32(nla)) {
+				NL_SET_ERR_MSG_ATTR(info->extack, nla,
+						    "The owner is there twice");
+				return -EEXIST;
+			}
+		}
+		if (owners->count == ARRAY_SIZE(owners->node)) {
+			NL_SET_ERR_MSG_ATTR(info->extack, nla,
+					    "There are more owners than there can be nodes");
+			return -ENOSPC;
+		}
+		owners->node[owners->count++] = nla_get_u32(nla);
+	}
+
+	return 0;
+}
+
 static int vrdh_nl_port(struct sk_buff *skb, struct genl_info *info, bool set)
 {
 	struct nlattr *nla_last = info->attrs[VR_DHOST_A_DHOST_PORT_LAST];
 	struct vrdh_host *host;
+	struct vrdh_owners owners;
 	u16 first, last;
 	int err;
 	u8 proto;
-	u32 node;
 
 	host = vrdh_nl_begin(skb, info, false);
 	if (IS_ERR(host))
@@ -705,13 +766,17 @@ static int vrdh_nl_port(struct sk_buff *skb, struct genl_info *info, bool set)
 		goto unlock;
 	if (nla_last)
 		last = nla_get_u16(nla_last);
-	if (set) {
-		node = vrdh_nl_node(info);
-		err = node ? vrdh_port_set(host, proto, first, last, node,
-					   info->extack) : -EINVAL;
-	} else {
+	if (!set) {
 		err = vrdh_port_del(host, proto, first, last, info->extack);
+		goto unlock;
 	}
+	err = vrdh_nl_owners(info, &owners);
+	if (!err && owners.shared)
+		err = vrdh_flows_need(vrdh_net(genl_info_net(info)),
+				      info->extack);
+	if (!err)
+		err = vrdh_port_set(host, proto, first, last, &owners,
+				    info->extack);
 unlock:
 	vrdh_nl_end(info);
 

@@ -13,8 +13,8 @@
  *	VRDH_EVERYBODY		takes it, gives it to	takes it
  *				the others
  *
- * Only packets to this machine's Ethernet address that do not come from a
- * member are ever handed over: there is no loop, however many leads there are.
+ * What may be handed over, vrdh_may_hand_over() says: there is no loop, however
+ * many leads there are.
  */
 
 #include <linux/inetdevice.h>
@@ -28,23 +28,23 @@
 
 #include "dhost.h"
 
-bool vrdh_from_member(const struct vrdh_host *host, const struct sk_buff *skb)
+u32 vrdh_from_member(const struct vrdh_host *host, const struct sk_buff *skb)
 {
 	const struct vrdh_members *members = rcu_dereference(host->members);
 	const u8 *source;
 	u32 i;
 
 	if (skb->dev->type != ARPHRD_ETHER || !skb_mac_header_was_set(skb))
-		return false;
+		return 0;
 
 	source = eth_hdr(skb)->h_source;
 	for (i = 0; i < members->count; i++) {
 		if (ether_addr_equal_unaligned(members->member[i].lladdr,
 					       source))
-			return true;
+			return members->member[i].node;
 	}
 
-	return false;
+	return 0;
 }
 
 static unsigned int vrdh_take(const struct vrdh_host *host,
@@ -73,16 +73,14 @@ unsigned int vrdh_drop(const struct vrdh_host *host, struct sk_buff *skb,
 static unsigned int vrdh_packet(struct vrdh_net *vn, struct vrdh_host *host,
 				struct sk_buff *skb)
 {
-	bool lead, member, may_hand_over;
+	bool member, may_hand_over;
 	u32 whose;
 
 	whose = vrdh_whose(vn, host, skb);
-	lead = vrdh_is_lead(host);
 	member = vrdh_from_member(host, skb);
 	if (member)
 		vrdh_count(host, VRDH_FROM_MEMBER);
-	may_hand_over = lead && !member && skb->pkt_type == PACKET_HOST &&
-			READ_ONCE(host->handover) == VR_DHOST_HANDOVER_ON;
+	may_hand_over = vrdh_may_hand_over(host, skb, member);
 	trace_vr_dhost_packet(vn->net, host, skb, whose, member);
 
 	if (whose == host->own)
@@ -90,7 +88,7 @@ static unsigned int vrdh_packet(struct vrdh_net *vn, struct vrdh_host *host,
 
 	switch (whose) {
 	case VRDH_NOBODY:
-		if (lead)
+		if (vrdh_is_lead(host))
 			return vrdh_take(host, skb, VRDH_LEAD);
 		return vrdh_drop(host, skb, VRDH_IGNORED);
 	case VRDH_EVERYBODY:

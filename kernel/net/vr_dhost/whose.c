@@ -79,28 +79,55 @@ static bool vrdh_tcp_listens(const struct vrdh_flow *flow, bool syn)
 #endif
 }
 
-static u32 vrdh_whose_tcp(const struct vrdh_flow *flow, bool syn)
+/* If several nodes have the port; @proto is TCP, UDP, or has no ports */
+static const struct vrdh_shared *vrdh_shared(const struct vrdh_flow *flow,
+					     u8 proto)
 {
-	int state = vrdh_tcp_state(flow);
-	u32 owner;
+	return vrdh_port_shared(flow->host, proto, ntohs(flow->dport));
+}
 
-	/* the old connection is over, the new one is the owner's */
-	if (state && !(syn && state == TCP_TIME_WAIT))
-		return flow->host->own;
+/* A segment to a port that no single node has. @over: a connection of this node
+ * that was the flow is no more.
+ */
+static noinline u32 vrdh_whose_tcp_unmapped(const struct vrdh_flow *flow,
+					    bool syn, bool over)
+{
+	const struct vrdh_shared *shared = vrdh_shared(flow, IPPROTO_TCP);
 
-	owner = vrdh_port_owner(flow->host, IPPROTO_TCP, ntohs(flow->dport));
-	if (owner)
-		return owner;
-	if (state || vrdh_tcp_listens(flow, syn))
+	if (shared)
+		return vrdh_shared_whose(flow, shared, IPPROTO_TCP, syn);
+	if (over || vrdh_tcp_listens(flow, syn))
 		return flow->host->own;
 
 	/* a connection that is there is somebody's, port map or not */
 	return syn ? VRDH_NOBODY : VRDH_SOMEBODY;
 }
 
+static u32 vrdh_whose_tcp(const struct vrdh_flow *flow, bool syn)
+{
+	int state = vrdh_tcp_state(flow);
+	bool over = false;
+	u32 owner;
+
+	if (unlikely(state)) {
+		/* the old connection is over, the new one is the owner's */
+		over = syn && state == TCP_TIME_WAIT;
+		if (!over) {
+			if (flow->skb->pkt_type == PACKET_BROADCAST)
+				vrdh_shared_mine(flow, IPPROTO_TCP);
+			return flow->host->own;
+		}
+	}
+
+	owner = vrdh_port_owner(flow->host, IPPROTO_TCP, ntohs(flow->dport));
+
+	return owner ? : vrdh_whose_tcp_unmapped(flow, syn, over);
+}
+
 static u32 vrdh_whose_udp(const struct vrdh_flow *flow, u32 unknown)
 {
 	const struct sock *sk = vrdh_udp_sock(flow);
+	const struct vrdh_shared *shared;
 	u32 owner;
 
 	if (sk && sk->sk_state == TCP_ESTABLISHED)
@@ -109,8 +136,29 @@ static u32 vrdh_whose_udp(const struct vrdh_flow *flow, u32 unknown)
 	owner = vrdh_port_owner(flow->host, IPPROTO_UDP, ntohs(flow->dport));
 	if (owner)
 		return owner;
+	shared = vrdh_shared(flow, IPPROTO_UDP);
+	if (shared)
+		return vrdh_shared_whose(flow, shared, IPPROTO_UDP,
+					 unknown == VRDH_NOBODY);
 
 	return sk ? flow->host->own : unknown;
+}
+
+/* Of a protocol without ports */
+static u32 vrdh_whose_proto(const struct vrdh_flow *flow, u8 proto, u32 unknown)
+{
+	const struct vrdh_shared *shared;
+	u32 owner;
+
+	owner = vrdh_port_owner(flow->host, proto, 0);
+	if (owner)
+		return owner;
+	shared = vrdh_shared(flow, proto);
+	if (shared)
+		return vrdh_shared_whose(flow, shared, proto,
+					 unknown == VRDH_NOBODY);
+
+	return unknown;
 }
 
 /* Find the packet of ours that an error quotes from @off on. False if it is
@@ -149,16 +197,13 @@ static u32 vrdh_whose_error(struct vrdh_flow *flow, const struct sk_buff *skb,
 	const struct vrdh_ports *ports;
 	struct vrdh_ports _ports;
 	struct vrdh_upper upper;
-	u32 owner;
 
 	if (!vrdh_quoted(flow, skb, off, &upper))
 		return VRDH_NOBODY;
 	if (upper.later)
 		return VRDH_EVERYBODY;
-	if (upper.proto != IPPROTO_TCP && upper.proto != IPPROTO_UDP) {
-		owner = vrdh_port_owner(flow->host, upper.proto, 0);
-		return owner ? : VRDH_EVERYBODY;
-	}
+	if (upper.proto != IPPROTO_TCP && upper.proto != IPPROTO_UDP)
+		return vrdh_whose_proto(flow, upper.proto, VRDH_EVERYBODY);
 
 	ports = skb_header_pointer(skb, upper.off, sizeof(_ports), &_ports);
 	if (!ports)
@@ -269,7 +314,7 @@ static u32 vrdh_whose_upper(struct vrdh_flow *flow, const struct sk_buff *skb,
 			return vrdh_whose_icmp(flow, skb, upper->off);
 		fallthrough;
 	default:
-		return vrdh_port_owner(flow->host, upper->proto, 0);
+		return vrdh_whose_proto(flow, upper->proto, VRDH_NOBODY);
 	}
 	if (upper->proto == IPPROTO_UDP)
 		return vrdh_whose_udp(flow, VRDH_NOBODY);
@@ -359,7 +404,7 @@ u32 vrdh_whose(struct vrdh_net *vn, struct vrdh_host *host,
 	struct vrdh_flow flow = {
 		.net = vn->net,
 		.host = host,
-		.dif = skb->dev->ifindex,
+		.skb = skb,
 		.l3dom = VRCTX_L3DOM(skb->vrctx),
 	};
 	struct vrdh_upper upper;

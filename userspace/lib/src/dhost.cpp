@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "codec.hpp"
 #include "dhost_codec.hpp"
@@ -20,11 +21,12 @@ using netlink::Message;
 
 constexpr auto kinds = [] {
     std::array<Kind, VR_DHOST_A_DHOST_MAX + 1> table{};
-    for (int type : {VR_DHOST_A_DHOST_CONTEXT, VR_DHOST_A_DHOST_OWN,
-                     VR_DHOST_A_DHOST_LEAD, VR_DHOST_A_DHOST_NODE,
-                     VR_DHOST_A_DHOST_PORTS, VR_DHOST_A_DHOST_GRANTS,
-                     VR_DHOST_A_DHOST_TIMEOUT, VR_DHOST_A_DHOST_HANDOVER,
-                     VR_DHOST_A_DHOST_EVENT, VR_DHOST_A_DHOST_PID})
+    for (int type :
+         {VR_DHOST_A_DHOST_CONTEXT, VR_DHOST_A_DHOST_OWN, VR_DHOST_A_DHOST_LEAD,
+          VR_DHOST_A_DHOST_NODE, VR_DHOST_A_DHOST_PORTS,
+          VR_DHOST_A_DHOST_GRANTS, VR_DHOST_A_DHOST_TIMEOUT,
+          VR_DHOST_A_DHOST_HANDOVER, VR_DHOST_A_DHOST_EVENT,
+          VR_DHOST_A_DHOST_PID, VR_DHOST_A_DHOST_OWNER})
         table[type] = Kind::u32;
     for (int type : {VR_DHOST_A_DHOST_EPOCH, VR_DHOST_A_DHOST_SEQ,
                      VR_DHOST_A_DHOST_COOKIE})
@@ -111,6 +113,8 @@ Result<Counters> decode_counters(std::span<const std::byte> payload) {
         .fragments = attrs->u64(VR_DHOST_A_STATS_FRAGMENTS),
         .arp_ignored = attrs->u64(VR_DHOST_A_STATS_ARP_IGNORED),
         .arp_silenced = attrs->u64(VR_DHOST_A_STATS_ARP_SILENCED),
+        .spread = attrs->u64(VR_DHOST_A_STATS_SPREAD),
+        .moved = attrs->u64(VR_DHOST_A_STATS_MOVED),
     };
 }
 
@@ -156,6 +160,36 @@ Result<Host> decode_host(const nlmsghdr &message) {
     if (!each)
         return each.error();
     return host;
+}
+
+Result<Port> decode_port(const nlmsghdr &message) {
+    auto attrs = attributes(message);
+    if (!attrs)
+        return attrs.error();
+    auto ok =
+        attrs->require({VR_DHOST_A_DHOST_PROTOCOL, VR_DHOST_A_DHOST_PORT});
+    if (ok && !attrs->has(VR_DHOST_A_DHOST_OWNER))
+        ok = attrs->require({VR_DHOST_A_DHOST_NODE});
+    if (!ok)
+        return ok.error();
+    Port port{attrs->u8(VR_DHOST_A_DHOST_PROTOCOL),
+              attrs->u16(VR_DHOST_A_DHOST_PORT),
+              attrs->u32(VR_DHOST_A_DHOST_NODE)};
+    // their size was checked with the others'
+    auto each = netlink::each_attr(
+        message, GENL_HDRLEN,
+        [&](std::uint16_t type,
+            std::span<const std::byte> payload) -> Result<void> {
+            std::uint32_t owner = 0;
+            if (type != VR_DHOST_A_DHOST_OWNER)
+                return {};
+            std::memcpy(&owner, payload.data(), sizeof(owner));
+            port.owners.push_back(owner);
+            return {};
+        });
+    if (!each)
+        return each.error();
+    return port;
 }
 
 Message command(const Client &client, std::uint8_t number, const Key &key) {
@@ -322,6 +356,17 @@ Result<void> set_ports(Client &client, const Key &key, std::uint8_t protocol,
                    about("give port " + text(range) + " of", key));
 }
 
+Result<void> share_ports(Client &client, const Key &key, std::uint8_t protocol,
+                         const Range &range,
+                         std::span<const std::uint32_t> owners) {
+    Message message = command(client, VR_DHOST_CMD_PORT_SET, key);
+    put_ports(message, protocol, range);
+    for (std::uint32_t owner : owners)
+        message.put_u32(VR_DHOST_A_DHOST_OWNER, owner);
+    return request(client, message,
+                   about("share port " + text(range) + " of", key));
+}
+
 Result<void> delete_ports(Client &client, const Key &key, std::uint8_t protocol,
                           const Range &range) {
     Message message = command(client, VR_DHOST_CMD_PORT_DEL, key);
@@ -337,17 +382,10 @@ Result<std::vector<Port>> list_ports(Client &client, const Key &key) {
     auto ok = netlink::dump(
         client.socket(), message,
         [&](const nlmsghdr &reply) -> Result<void> {
-            auto attrs = attributes(reply);
-            if (!attrs)
-                return attrs.error();
-            if (auto whole = attrs->require({VR_DHOST_A_DHOST_PROTOCOL,
-                                             VR_DHOST_A_DHOST_PORT,
-                                             VR_DHOST_A_DHOST_NODE});
-                !whole)
-                return whole;
-            ports.push_back({attrs->u8(VR_DHOST_A_DHOST_PROTOCOL),
-                             attrs->u16(VR_DHOST_A_DHOST_PORT),
-                             attrs->u32(VR_DHOST_A_DHOST_NODE)});
+            auto port = decode_port(reply);
+            if (!port)
+                return port.error();
+            ports.push_back(*std::move(port));
             return {};
         },
         [&] { ports.clear(); });

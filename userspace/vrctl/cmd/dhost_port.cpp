@@ -24,12 +24,15 @@ vr::Result<int> change(const Env &env, std::span<const std::string> words,
                     return vr::dhost::delete_ports(client, key, *protocol,
                                                    *range);
                 });
-            auto node = dhost::parse_node(words[3]);
-            if (!node)
-                return node.error();
+            auto nodes = dhost::parse_nodes(words[3]);
+            if (!nodes)
+                return nodes.error();
             return dhost::change(env, [&](vr::Client &client) {
-                return vr::dhost::set_ports(client, key, *protocol, *range,
-                                            *node);
+                return nodes->size() == 1
+                           ? vr::dhost::set_ports(client, key, *protocol,
+                                                  *range, nodes->front())
+                           : vr::dhost::share_ports(client, key, *protocol,
+                                                    *range, *nodes);
             });
         });
 }
@@ -50,8 +53,8 @@ vr::Result<int> run(const Env &env, const Args &args) {
 
 const Command dhost_port{
     .name = "dhost port",
-    .synopsis = "set|del|show ADDR [PROTO PORT [N]] [-j]",
-    .summary = "which node has which port",
+    .synopsis = "set|del|show ADDR [PROTO PORT [N[,N]...]] [-j]",
+    .summary = "which nodes have which port",
     .min_words = 2,
     .max_words = 9,
     .options = {&json_option, 1},

@@ -4,23 +4,30 @@
 
 #include <algorithm>
 
+#include "mutation.hpp"
+
 namespace vrd {
 
 bool Database::may_have(const Key &key, Node node, bool shared) const {
-    for (auto at = owners_.lower_bound({key, 0});
-         at != owners_.end() && at->first.key == key; ++at)
-        if (at->first.node != node && !(shared && at->second))
-            return false;
-    return true;
+    const Owners &there = owners(key);
+    return (shared && there.shared) ||
+           std::ranges::all_of(there.nodes,
+                               [&](Node one) { return one == node; });
 }
 
 bool Database::has(const Key &key, Node node) const {
-    return owners_.contains({key, node});
+    return std::ranges::count(owners(key).nodes, node) != 0;
+}
+
+const Owners &Database::owners(const Key &key) const {
+    static const Owners nobody;
+    auto at = owners_.find(key);
+    return at == owners_.end() ? nobody : at->second;
 }
 
 Node Database::owner(const Key &key) const {
-    auto at = owners_.lower_bound({key, 0});
-    return at != owners_.end() && at->first.key == key ? at->first.node : 0;
+    const Owners &there = owners(key);
+    return there.nodes.empty() ? 0 : there.nodes.front();
 }
 
 bool Database::apply(Node node, const Operation &operation,
@@ -37,49 +44,62 @@ bool Database::apply(Node node, const Operation &operation,
         }))
         return false;
     for (const Host &host : operation.hosts) {
-        Node before = owner(key(host));
-        if (release)
-            owners_.erase({key(host), node});
-        else
-            owners_[{key(host), node}] = shared;
-        if (Node now = owner(key(host)); now != before)
+        Owners before = owners(key(host));
+        if (!release)
+            add({key(host), node, shared});
+        else if (auto at = owners_.find(key(host)); at != owners_.end()) {
+            size_ -= std::erase(at->second.nodes, node);
+            if (at->second.nodes.empty())
+                owners_.erase(at);
+        }
+        if (const Owners &now = owners(key(host)); now != before)
             changed(key(host), now);
     }
     return true;
 }
 
 void Database::add(const Entry &entry) {
-    owners_[{entry.key, entry.node}] = entry.shared;
+    Owners &there = owners_[entry.key];
+    there.shared = entry.shared;
+    if (std::ranges::count(there.nodes, entry.node))
+        return;
+    there.nodes.push_back(entry.node);
+    size_++;
+    if (broken(Mutation::sort_owners))
+        std::ranges::sort(there.nodes);
 }
 
 void Database::retain(const std::function<bool(Node)> &keep,
                       const Changed &changed) {
     for (auto at = owners_.begin(); at != owners_.end();) {
-        if (keep(at->first.node)) {
-            ++at;
-            continue;
+        auto next = std::next(at);
+        std::size_t gone = std::erase_if(
+            at->second.nodes, [&](Node node) { return !keep(node); });
+        if (gone) {
+            Key key = at->first;
+            size_ -= gone;
+            if (at->second.nodes.empty())
+                owners_.erase(at);
+            changed(key, owners(key));
         }
-        Key key = at->first.key;
-        Node before = owner(key);
-        at = owners_.erase(at);
-        if (Node now = owner(key); now != before)
-            changed(key, now);
+        at = next;
     }
 }
 
 std::vector<Entry> Database::entries() const {
     std::vector<Entry> list;
-    list.reserve(owners_.size());
-    for (const auto &[owner, shared] : owners_)
-        list.push_back({owner.key, owner.node, shared});
+    list.reserve(size_);
+    for (const auto &[key, there] : owners_)
+        for (Node node : there.nodes)
+            list.push_back({key, node, there.shared});
     return list;
 }
 
 std::vector<Key> Database::of(Node node) const {
     std::vector<Key> list;
-    for (const auto &[owner, shared] : owners_)
-        if (owner.node == node)
-            list.push_back(owner.key);
+    for (const auto &[key, there] : owners_)
+        if (std::ranges::count(there.nodes, node))
+            list.push_back(key);
     return list;
 }
 

@@ -20,16 +20,18 @@ namespace vrd {
 // not have changes nothing.
 //
 // An exclusive port has one owner. A shared one has any number, all of which
-// claimed it as shared; the first of them by number is who gets what the
-// kernel hands over.
+// claimed it as shared, in the order in which they did: the kernel finds flows
+// by it that began before the last of them came.
 class Database {
   public:
-    // Called with each port whose first owner is another one now, 0: nobody
-    using Changed = std::function<void(const Key &, Node)>;
+    // Called with each port whose owners are others now
+    using Changed = std::function<void(const Key &, const Owners &)>;
 
     // Could the node have it, or has it already?
     bool may_have(const Key &key, Node node, bool shared) const;
     bool has(const Key &key, Node node) const;
+    const Owners &owners(const Key &key) const;
+    // The first of them, 0: nobody
     Node owner(const Key &key) const;
     // All of the operation, or nothing: false
     bool apply(Node node, const Operation &operation, const Changed &changed);
@@ -38,19 +40,15 @@ class Database {
     void retain(const std::function<bool(Node)> &keep, const Changed &changed);
 
     std::vector<Entry> entries() const;
+    const std::map<Key, Owners> &all() const { return owners_; }
     std::vector<Key> of(Node node) const;
-    std::size_t size() const { return owners_.size(); }
-    void clear() { owners_.clear(); }
+    std::size_t size() const { return size_; }
+    void clear() { *this = {}; }
     bool operator==(const Database &) const = default;
 
   private:
-    struct Owner {
-        Key key;
-        Node node;
-        auto operator<=>(const Owner &) const = default;
-    };
-
-    std::map<Owner, bool> owners_;  // is it shared?
+    std::map<Key, Owners> owners_;  // none of nobody
+    std::size_t size_ = 0;          // of all
 };
 
 }  // namespace vrd

@@ -67,7 +67,7 @@ struct SetLead {
 
 struct SetPort {
     Key key;
-    Node node;  // 0: nobody
+    Owners owners;  // none: nobody's
 };
 
 // The kernel's port maps are to be what the database is.
@@ -158,6 +158,11 @@ class Machine {
         bool delivered = false;  // and not decided
     };
 
+    struct Expected {
+        Node node = 0;
+        bool shared = false;
+    };
+
     // machine.cpp: inputs
     void send(const Message &message);
     void note(Note::Level level, std::string text);
@@ -189,9 +194,9 @@ class Machine {
     void decide_until(std::uint64_t count);
     void expect(Node from, const Batch &batch);
     void expect_all();
-    Node told(const Key &key) const;
+    Owners told(const Key &key) const;
     void unexpect(Node from, const Operation &operation,
-                  const std::vector<Node> &before);
+                  const std::vector<Owners> &before);
     void commit();
     void apply(Node from, const Message &message);
     void apply(Node from, const Batch &batch);
@@ -206,7 +211,7 @@ class Machine {
     std::deque<InFlight>::iterator in_flight(std::uint64_t number);
     void count(const Operation &operation, int by);
     Operation::Kind claim_kind(const Service &service) const;
-    void changed(const Key &key, Node node);
+    void changed(const Key &key, const Owners &owners);
 
     Setup setup_;
     std::uint64_t now_ = 0;
@@ -248,7 +253,7 @@ class Machine {
     std::uint64_t ack_ = 0;  // the last one sent
     bool ack_in_flight_ = false;
     // On the lead: who claims a port, in this order, and is not decided
-    std::map<Key, std::deque<Node>> expected_;
+    std::map<Key, std::deque<Expected>> expected_;
 
     Sockets sockets_;
     std::set<Key> conflicts_;  // a socket here, another owner

@@ -65,10 +65,10 @@ void Machine::expect(Node from, const Batch &batch) {
         if (one.kind == Operation::Kind::release)
             continue;
         for (const Key &key : keys(one)) {
-            std::deque<Node> &next = expected_[key];
-            next.push_back(from);
+            std::deque<Expected> &next = expected_[key];
+            next.push_back({from, one.kind == Operation::Kind::claim_shared});
             if (next.size() == 1 && !database_.owner(key))
-                changed(key, from);
+                changed(key, told(key));
         }
     }
 }
@@ -85,28 +85,31 @@ void Machine::expect_all() {
 }
 
 // What the kernel was told, if it was told of what is expected
-Node Machine::told(const Key &key) const {
-    Node owner = database_.owner(key);
+Owners Machine::told(const Key &key) const {
+    const Owners &owners = database_.owners(key);
     auto at = expected_.find(key);
-    return owner || at == expected_.end() ? owner : at->second.front();
+    if (!owners.nodes.empty() || at == expected_.end())
+        return owners;
+    const Expected &first = at->second.front();
+    return {first.shared, {first.node}};
 }
 
 // Decided, one way or the other: the next one may be whose turn it is.
 void Machine::unexpect(Node from, const Operation &operation,
-                       const std::vector<Node> &before) {
+                       const std::vector<Owners> &before) {
     std::size_t i = 0;
     for (const Key &key : keys(operation)) {
         auto at = expected_.find(key);
-        Node had = before[i++];
+        const Owners &had = before[i++];
         if (at == expected_.end())
             continue;
-        std::deque<Node> &next = at->second;
-        auto own = std::ranges::find(next, from);
+        std::deque<Expected> &next = at->second;
+        auto own = std::ranges::find(next, from, &Expected::node);
         if (operation.kind != Operation::Kind::release && own != next.end())
             next.erase(own);
         if (next.empty())
             expected_.erase(at);
-        if (Node now = told(key); now != had)
+        if (Owners now = told(key); now != had)
             changed(key, now);
     }
 }
@@ -171,8 +174,9 @@ void Machine::apply(Node from, const Message &message) {
     Node node = std::get<Expire>(message).node;
     version_.sequence++;
     mix(version_.hash, node);
-    database_.retain([&](Node one) { return one != node; },
-                     [&](const Key &key, Node) { changed(key, told(key)); });
+    database_.retain(
+        [&](Node one) { return one != node; },
+        [&](const Key &key, const Owners &) { changed(key, told(key)); });
     for (const Key &key : std::set<Key>(conflicts_))
         settle(key);
     flush();
@@ -186,13 +190,13 @@ void Machine::apply(Node from, const Batch &batch) {
     mix(version_.hash, from);
     for (const Operation &one : batch.operations) {
         mix(version_.hash, one);
-        std::vector<Node> before;
+        std::vector<Owners> before;
         for (const Key &key : keys(one))
             before.push_back(told(key));
         results.push_back(
-            database_.apply(from, one, [&](const Key &key, Node node) {
+            database_.apply(from, one, [&](const Key &key, const Owners &now) {
                 if (!expected_.contains(key))
-                    changed(key, node);
+                    changed(key, now);
             }));
         unexpect(from, one, before);
         // others may have waited for it
@@ -227,9 +231,9 @@ void Machine::own_results(const std::vector<Pending> &asked,
 }
 
 // The kernel's port map follows, once it is what the database was.
-void Machine::changed(const Key &key, Node node) {
+void Machine::changed(const Key &key, const Owners &owners) {
     if (mapped_)
-        outputs_.emplace_back(SetPort{key, node});
+        outputs_.emplace_back(SetPort{key, owners});
 }
 
 // ---- this node's ports ----

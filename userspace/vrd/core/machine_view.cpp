@@ -22,7 +22,7 @@ void Machine::exchange() {
     acks_.clear();
     ack_in_flight_ = false;
     for (const auto &[key, nodes] : std::exchange(expected_, {}))
-        changed(key, database_.owner(key));
+        changed(key, database_.owners(key));
     if (!broken(Mutation::drop_batch))
         std::erase_if(in_flight_,
                       [](const InFlight &one) { return one.delivered; });
@@ -128,7 +128,7 @@ void Machine::activate_primary(const View &before) {
                        view_.limbo.contains(node) ||
                        broken(Mutation::keep_ports);
             },
-            [&](const Key &key, Node node) { changed(key, node); });
+            [&](const Key &key, const Owners &now) { changed(key, now); });
         version_ = view_.version;
         complete_db_ = true;
         if (!mapped_ || fresh)

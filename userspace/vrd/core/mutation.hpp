@@ -20,6 +20,7 @@ enum class Mutation {
     forget_release,  // a closed socket keeps its port
     late_lead,       // a port is granted before the lead knows it
     no_acks,         // what is delivered is done, whoever else knows
+    sort_owners,     // who shares a port is in the order of numbers
 };
 
 #ifdef VRD_MUTATIONS

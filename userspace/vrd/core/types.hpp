@@ -41,6 +41,15 @@ struct Service {
     auto operator<=>(const Service &) const = default;
 };
 
+// Who has a port: one node, or those that share it, in the order in which they
+// got it
+struct Owners {
+    bool shared = false;
+    std::vector<Node> nodes{};
+
+    bool operator==(const Owners &) const = default;
+};
+
 std::string text(const Host &host);
 std::string text(const Key &key);
 std::string text(const std::vector<Node> &nodes);

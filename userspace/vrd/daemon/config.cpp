@@ -157,10 +157,10 @@ void parse_address(Table table, const toml::table &at, Config &config) {
     Address address;
     if (std::string text = table.text("address", true); !text.empty()) {
         auto parsed = vr::dhost::parse_ip(text);
-        if (parsed && std::holds_alternative<vr::dhost::Ipv4>(*parsed))
+        if (parsed)
             address.key.address = *parsed;
         else
-            table.fail(at, "'" + text + "' is no IPv4 address");
+            table.fail(at, "'" + text + "' is no IP address");
     }
     table.number("context", address.key.context, 0, VRCTX_ID_MAX);
     address.device = table.text("device", true);
@@ -240,6 +240,25 @@ Host host(const vr::dhost::Key &key) {
         },
         key.address);
     return host;
+}
+
+std::vector<Host> hosts(const Config &config, const vr::dhost::Event &event) {
+    using vr::dhost::Ip;
+    using vr::dhost::Ipv4;
+    using vr::dhost::Ipv6;
+    const vr::dhost::Key &key = event.key;
+    bool four = key.address == Ip{Ipv4{}};
+    bool six = key.address == Ip{Ipv6{}};
+    std::vector<Host> list;
+
+    for (const Address &one : config.addresses) {
+        bool is_four = std::holds_alternative<Ipv4>(one.key.address);
+        bool any = is_four ? four || (six && !event.v6only) : six;
+        if ((key.context == one.key.context || key.context == VRCTX_ANY) &&
+            (any || key.address == one.key.address))
+            list.push_back(host(one.key));
+    }
+    return list;
 }
 
 Setup Config::setup() const {

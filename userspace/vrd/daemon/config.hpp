@@ -13,6 +13,7 @@
 
 #include "core/machine.hpp"
 #include "vr/dhost.hpp"
+#include "vr/dhost_event.hpp"
 #include "vr/result.hpp"
 
 namespace vrd {
@@ -49,5 +50,8 @@ vr::Result<Config> parse_config(std::string_view text);
 vr::Result<Config> read_config(const std::string &path);
 
 Host host(const vr::dhost::Key &key);
+// Those of the configuration whose port a socket has: one, or all of a context,
+// or of all contexts; of one family or both
+std::vector<Host> hosts(const Config &config, const vr::dhost::Event &event);
 
 }  // namespace vrd

@@ -3,7 +3,6 @@
 #include "kernel.hpp"
 
 #include <linux/netlink.h>
-#include <linux/vrctx.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -27,6 +26,10 @@ std::optional<vr::dhost::Range> range(const std::optional<Slice> &slice) {
     if (!slice)
         return std::nullopt;
     return vr::dhost::Range{slice->min, slice->max};
+}
+
+Owners owners(const vr::dhost::Port &port) {
+    return port.node ? Owners{false, {port.node}} : Owners{true, port.owners};
 }
 
 }  // namespace
@@ -136,20 +139,6 @@ const Address *Kernel::find(const Host &host) const {
     return nullptr;
 }
 
-// Ours that the socket has: one, or all of its context, or all
-std::vector<Host> Kernel::hosts(const Event &event) const {
-    const vr::dhost::Key &key = event.key;
-    bool any =
-        key.address == vr::dhost::Ip{vr::dhost::Ipv4{}} ||
-        (key.address == vr::dhost::Ip{vr::dhost::Ipv6{}} && !event.v6only);
-    std::vector<Host> list;
-    for (const Address &address : config_.addresses)
-        if ((key.context == address.key.context || key.context == VRCTX_ANY) &&
-            (any || key.address == address.key.address))
-            list.push_back(host(address.key));
-    return list;
-}
-
 // ---- events ----
 
 vr::Result<void> Kernel::begin(Machine &machine) {
@@ -173,8 +162,9 @@ vr::Result<void> Kernel::resynchronize(Machine &machine) {
         return sockets.error();
     std::map<std::uint64_t, Socket> all;
     for (const Event &event : *sockets)
-        all[event.cookie] = {
-            Socket::State::unsure, {event.protocol, event.port}, hosts(event)};
+        all[event.cookie] = {Socket::State::unsure,
+                             {event.protocol, event.port},
+                             hosts(config_, event)};
     held_.clear();
     machine.sockets(all);
     return {};
@@ -214,7 +204,7 @@ void Kernel::take(const Event &event, Machine &machine, std::uint64_t now_ms) {
     switch (event.kind) {
         case Event::Kind::bind:
             held_.erase(event.cookie);
-            machine.bind(event.cookie, service, hosts(event));
+            machine.bind(event.cookie, service, hosts(config_, event));
             return;
         case Event::Kind::socket:
             held_.erase(event.cookie);
@@ -223,7 +213,7 @@ void Kernel::take(const Event &event, Machine &machine, std::uint64_t now_ms) {
             else if (event.what == Event::What::bound)
                 held_[event.cookie] = {event, now_ms + held_ms};
             else
-                machine.socket(event.cookie, service, hosts(event));
+                machine.socket(event.cookie, service, hosts(config_, event));
             return;
         case Event::Kind::host:
             if (find(host(event.key)))
@@ -247,7 +237,7 @@ void Kernel::time(Machine &machine, std::uint64_t now_ms) {
         if (now_ms < held.until_ms)
             return false;
         machine.socket(cookie, {held.event.protocol, held.event.port},
-                       hosts(held.event));
+                       hosts(config_, held.event));
         return true;
     });
 }
@@ -288,11 +278,15 @@ void Kernel::set_lead(const SetLead &lead, Machine &machine) {
 }
 
 void Kernel::set_range(const Address &address, std::uint8_t protocol,
-                       const vr::dhost::Range &range, Node node) {
-    auto ok =
-        node ? vr::dhost::set_ports(client_, address.key, protocol, range, node)
-             : vr::dhost::delete_ports(client_, address.key, protocol, range);
-    if (!ok && (node || ok.error().code != ENOENT))
+                       const vr::dhost::Range &range, const Owners &owners) {
+    const vr::dhost::Key &key = address.key;
+    bool nobody = owners.nodes.empty();
+    auto ok = nobody ? vr::dhost::delete_ports(client_, key, protocol, range)
+              : owners.shared ? vr::dhost::share_ports(client_, key, protocol,
+                                                       range, owners.nodes)
+                              : vr::dhost::set_ports(client_, key, protocol,
+                                                     range, owners.nodes[0]);
+    if (!ok && !(nobody && ok.error().code == ENOENT))
         warn(ok.error().text());
 }
 
@@ -304,21 +298,19 @@ void Kernel::set_ports(std::span<const SetPort> ports) {
             const SetPort &next = ports[i];
             if (next.key.host != first.key.host ||
                 next.key.protocol != first.key.protocol ||
-                next.node != first.node || next.key.port != range.max + 1)
+                next.owners != first.owners || next.key.port != range.max + 1)
                 break;
             range.max = next.key.port;
         }
         if (const Address *address = find(first.key.host))
-            set_range(*address, first.key.protocol, range, first.node);
+            set_range(*address, first.key.protocol, range, first.owners);
     }
 }
 
 void Kernel::replace_ports(const Database &database) {
-    std::map<Key, Node> wanted;
+    std::map<Key, Owners> wanted = database.all();
     std::vector<SetPort> changes;
 
-    for (const Entry &entry : database.entries())
-        wanted.try_emplace(entry.key, entry.node);
     for (const Address &address : config_.addresses) {
         auto ports = vr::dhost::list_ports(client_, address.key);
         if (!ports) {
@@ -329,13 +321,13 @@ void Kernel::replace_ports(const Database &database) {
             Key key{host(address.key), port.protocol, port.port};
             auto at = wanted.find(key);
             if (at == wanted.end())
-                changes.push_back({key, 0});
-            else if (at->second == port.node)
+                changes.push_back({key, {}});
+            else if (at->second == owners(port))
                 wanted.erase(at);
         }
     }
-    for (const auto &[key, node] : wanted)
-        changes.push_back({key, node});
+    for (const auto &[key, there] : wanted)
+        changes.push_back({key, there});
     set_ports(changes);
 }
 

@@ -49,13 +49,12 @@ class Kernel {
 
     vr::Result<void> setup();
     vr::Result<void> setup(const Address &address);
-    std::vector<Host> hosts(const vr::dhost::Event &event) const;
     vr::Result<void> resynchronize(Machine &machine);
     void take(const vr::dhost::Event &event, Machine &machine,
               std::uint64_t now_ms);
     const Address *find(const Host &host) const;
     void set_range(const Address &address, std::uint8_t protocol,
-                   const vr::dhost::Range &range, Node node);
+                   const vr::dhost::Range &range, const Owners &owners);
 
     const Config &config_;
     vr::Client client_;

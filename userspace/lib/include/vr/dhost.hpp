@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -57,6 +58,8 @@ struct Counters {
     std::uint64_t fragments = 0;
     std::uint64_t arp_ignored = 0;
     std::uint64_t arp_silenced = 0;
+    std::uint64_t spread = 0;
+    std::uint64_t moved = 0;
 };
 
 struct Host {
@@ -72,10 +75,12 @@ struct Host {
     Counters counters{};
 };
 
+// Of one node, or of owners that share it, in the order in which they got it
 struct Port {
     std::uint8_t protocol = 0;
     std::uint16_t port = 0;
     std::uint32_t node = 0;
+    std::vector<std::uint32_t> owners{};
 };
 
 Result<void> add_host(Client &client, const Host &host);
@@ -92,6 +97,9 @@ Result<void> delete_member(Client &client, const Key &key, std::uint32_t node);
 
 Result<void> set_ports(Client &client, const Key &key, std::uint8_t protocol,
                        const Range &range, std::uint32_t node);
+Result<void> share_ports(Client &client, const Key &key, std::uint8_t protocol,
+                         const Range &range,
+                         std::span<const std::uint32_t> owners);
 Result<void> delete_ports(Client &client, const Key &key, std::uint8_t protocol,
                           const Range &range);
 Result<std::vector<Port>> list_ports(Client &client, const Key &key);
