@@ -118,6 +118,11 @@ BARS = (
     *((figure, "ctx", n, UNPATCHED, most)
       for figure in ("udp_rr.insn", "tcp_crr.insn", "tcp_stream.insn_per_kb")
       for n, most in ((0, 1.0), (100000, 2.0))),
+    # Of up to 1,000 each has a device, with the addresses of all others
+    *((figure, "ctx", n, UNPATCHED, 2.0) for figure in (
+        "fwd4.insn_per_packet", "fwd6.insn_per_packet", "udp_rr.insn",
+        "udp_rr6.insn", "tcp_crr.insn", "tcp_stream.insn_per_kb")
+      for n in (100, 1000)),
     ("udp_rr.insn", "ctx-sameport", 10000, ("ctx", 0), 2.0),
     ("tcp_crr.insn", "ctx-sameport", 10000, ("ctx", 0), 2.0),
     ("many_rr.insn", "ctx", 100000, ("plain", 100000), 2.0),

@@ -98,20 +98,22 @@ def differ(runs):
             if agree(name, [r[name][0] for r in runs]) is None]
 
 
+def repeat(job, images):
+    """Figures of two runs, and of more if these do not agree."""
+    runs = [measure(job, images) for _ in range(2)]
+    for more in (1, 2):
+        if differ(runs):
+            runs += [measure(job, images) for _ in range(more)]
+    return runs
+
+
 def run_all(jobs, images, workers):
     """Yield (job, [figures of each run] or an error)."""
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        futures = [(job, [pool.submit(measure, job, images)
-                          for _ in range(2)]) for job in jobs]
+        futures = [(job, pool.submit(repeat, job, images)) for job in jobs]
         for i, (job, runs) in enumerate(futures):
             try:
-                done = [f.result() for f in runs]
-                for more in (1, 2):
-                    if differ(done):
-                        done += [f.result() for f in
-                                 [pool.submit(measure, job, images)
-                                  for _ in range(more)]]
-                yield job, done
+                yield job, runs.result()
             except RuntimeError as err:
                 yield job, str(err)
             print(f"  {i + 1} of {len(jobs)}: {job[0]}, {job[1]} others, "
