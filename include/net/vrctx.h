@@ -21,6 +21,7 @@
 
 #include <linux/bitops.h>
 #include <linux/bug.h>
+#include <linux/cache.h>
 #include <linux/hash.h>
 #include <linux/jump_label.h>
 #include <linux/minmax.h>
@@ -229,6 +230,7 @@ enum vrctx_drop_reason {
  * @fwd: IP packets forwarded
  * @no_route: received IP packets without a route
  * @wrong_ctx: packets dropped at a context boundary
+ * @id: the context, the same on all CPUs: who counts a packet has the line
  * @demux: the context has sockets, or had some, that packets may be for; the
  *	same on all CPUs
  */
@@ -238,8 +240,9 @@ struct vrctx_stats {
 	u64	fwd;
 	u64	no_route;
 	u64	wrong_ctx;
+	u32	id;
 	bool	demux;
-};
+} ____cacheline_aligned;
 
 /* Flat arrays for small numbers, so that the data path needs two loads: the FIB
  * table of each, and behind these (see ctx.h) the contexts.
@@ -516,7 +519,8 @@ void vrctx_rx_on(void);
 	bool __check = false;						\
 									\
 	if (vrctx_active()) {						\
-		if ((skb)->vrctx != (dev)->vrctx)			\
+		if (this_cpu_read((dev)->vrctx_stats->id) !=		\
+		    (skb)->vrctx)					\
 			__check = true;					\
 		else if (!(skb)->vrctx)					\
 			;						\

@@ -413,7 +413,7 @@ int vrctx_rename(struct vrctx *ctx, const char *name,
 int vrctx_activate(struct vrctx *ctx)
 {
 	struct vrctx_stats __percpu *stats;
-	int err;
+	int cpu, err;
 
 	ASSERT_RTNL();
 
@@ -423,6 +423,8 @@ int vrctx_activate(struct vrctx *ctx)
 	stats = alloc_percpu(struct vrctx_stats);
 	if (!stats)
 		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		per_cpu_ptr(stats, cpu)->id = ctx->id;
 
 	err = vrctx_rules_prepare();
 	if (!err)
