@@ -20,6 +20,8 @@ GROUPS = {
     "handover": ("handover.insn_per_packet",),
     "handover6": ("handover6.insn_per_packet",),
     "beside": ("beside.insn",),
+    # By a guest program and a plugin of their own, see lines.py
+    "lines": ("flow.lines",),
     "port_map": ("port_map.bytes", "handover_full.insn_per_packet"),
 }
 # By the clock, all modes in one guest: group, figures.
@@ -55,6 +57,8 @@ TITLES = {
     "port_map.bytes": "memory of one of these",
     "beside.insn":
         "UDP request and answer while another address is distributed",
+    "flow.lines": "cache lines of data that a packet of a further flow in "
+        "a further one touches, with its two devices",
     "fwd4.wall": "forward one IPv4 packet, by the clock",
     "udp_rr.wall": "UDP request and answer, by the clock",
     "tcp_crr.wall": "TCP connect, a byte each way, close, by the clock",
@@ -68,6 +72,7 @@ DATA = ("fwd4", "udp_rr", "tcp_crr", "tcp_stream", "fwd6", "udp_rr6")
 CONTROL = ("flap", "if_add", "create", "used")
 SAMEPORT = ("udp_rr", "tcp_crr")
 LARGE = (10000, 100000)
+LINES = ("plain-unpatched", "plain", "ctx", "vrf", "netns")
 
 
 def quick():
@@ -97,6 +102,7 @@ def full():
     for n in LARGE:
         jobs.append(("ctx", n, DATA))
         jobs.append(("ctx", n, CONTROL + ("listen_all",)))
+    jobs += [(mode, 0, ("lines",)) for mode in LINES]
     jobs.append(("ctx", 0, ("batch",)))
     for mode in ("plain", "ctx"):
         jobs += [(mode, n, ("many_rr",)) for n in (0, 10000, 100000)]
@@ -106,7 +112,8 @@ def full():
 
 # A bar is (figure, mode, n, what it is compared with, the most that it may
 # be). Compared with (mode, n), or (mode, n) of another figure: percent more
-# than that. With None: a value.
+# than that, or so many more. With None: a value.
+BY_DIFFERENCE = ("flow.lines",)
 UNPATCHED = ("plain-unpatched", 0)
 BARS = (
     ("fwd4.insn_per_packet", "ctx", 0, UNPATCHED, 1.0),
@@ -144,6 +151,7 @@ BARS = (
     ("handover_full.insn_per_packet", "ctx", 0,
      ("ctx", 0, "handover.insn_per_packet"), 10.0),
     ("port_map.bytes", "plain", 0, None, 96),
+    ("flow.lines", "ctx", 0, UNPATCHED, 2.0),
     # 0.5 is what it costs netfilter to call a hook that does nothing
     ("beside.insn", "plain", 0, ("plain", 0, "udp_rr.insn"), 0.6),
 )
@@ -153,5 +161,5 @@ REPEAT = {"delete.insn": 5, "used_delete.insn": 15, "if_add.insn": 2,
           "flap.insn": 2, "create.bytes": 2, "used.bytes": 4,
           "listen_all.bytes": 2, "create_100000.ms": 5,
           "dump_100000.ms": 5, "delete_1000.ms": 20, "batch_left.bytes": 100,
-          "many_rr.chain": 1, "many_rr.longest": 50}
+          "flow.lines": 1, "many_rr.chain": 1, "many_rr.longest": 50}
 REPEAT_DEFAULT = 0.3

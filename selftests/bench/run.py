@@ -20,6 +20,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import doc
 import plan
@@ -27,20 +28,20 @@ import svg
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 SEED = "1"
+BENCH = "/repo/build/bench/bench"
 # As many buckets as the largest machine has, for 10,000 sockets: what is shown
 # is that no chain is longer than chance makes it.
 UHASH = "uhash_entries=65536"
 
 
-def boot(image, bench, *options):
-    """One boot. Returns the lines that bench printed, split."""
+def boot(image, command, *options):
+    """One boot. Returns the lines that the command printed, split."""
     cmd = [TOP + "/scripts/vm", *options, "--kernel", image,
-           "--timeout", "3600", "--append", UHASH,
-           f"/repo/build/bench/bench {bench}"]
+           "--timeout", "3600", "--append", UHASH, command]
     done = subprocess.run(cmd, stdin=subprocess.DEVNULL, text=True,
                           capture_output=True)
     if done.returncode:
-        raise RuntimeError(f"bench {bench}: exit {done.returncode}\n"
+        raise RuntimeError(f"{command}: exit {done.returncode}\n"
                            f"{done.stdout}{done.stderr}")
     return [line.split("\t") for line in done.stdout.splitlines()]
 
@@ -54,7 +55,7 @@ def memory(mode, n):
 
 def guest(image, mode, n, groups):
     """One boot that counts instructions. Returns {figure: (value, unit)}."""
-    lines = boot(image, f"{mode} {n} {' '.join(groups)}",
+    lines = boot(image, f"{BENCH} {mode} {n} {' '.join(groups)}",
                  "--icount", "--seed", SEED, "--mem", memory(mode, n))
     out = {name: (float(value), unit) for name, value, unit in lines}
     missing = [f for g in groups for f in plan.GROUPS[g] if f not in out]
@@ -64,10 +65,22 @@ def guest(image, mode, n, groups):
     return out
 
 
+def cache_lines(image, mode):
+    """One boot in which a plugin of QEMU counts what the kernel touches."""
+    with tempfile.NamedTemporaryFile("r", encoding="ascii") as out:
+        flows = boot(image, f"python3 selftests/bench/lines.py {mode}",
+                     "--icount", "--seed", SEED, "--mem", "2G", "--qemu",
+                     "-plugin", "--qemu",
+                     f"{TOP}/build/bench/lines.so,out={out.name}")
+        count = [int(line) for line in out]
+    few, many = map(int, flows[0])
+    return {"flow.lines": ((count[-1] - count[-2]) / (many - few), "lines")}
+
+
 def wall(image):
     """The figures by the clock: (results, complaints)."""
     try:
-        lines = boot(image, f"plain 0 {plan.WALL}", "--smp", "1")
+        lines = boot(image, f"{BENCH} plain 0 {plan.WALL}", "--smp", "1")
     except RuntimeError as err:
         return [], [str(err)]
     return [{"name": name, "mode": mode, "n": 0, "value": float(value),
@@ -77,7 +90,10 @@ def wall(image):
 def measure(job, images):
     mode, n, groups = job
     image = images["unpatched" if mode == "plain-unpatched" else "vm"]
-    return guest(image, mode.removesuffix("-unpatched"), n, groups)
+    mode = mode.removesuffix("-unpatched")
+    if groups == ("lines",):
+        return cache_lines(image, mode)
+    return guest(image, mode, n, groups)
 
 
 def percent(value, base):
@@ -171,7 +187,10 @@ def bars(results):
         with_ = base and ((*base, name)[2], *base[:2])
         if key not in value or (base and with_ not in value):
             continue
-        if base:
+        if base and name in plan.BY_DIFFERENCE:
+            more = value[key] - value[with_]
+            text = f"{more:+.2f} to {base[0]}, bar {most:+.1f}"
+        elif base:
             more = percent(value[key], value[with_])
             other = "" if with_[0] == name else with_[0] + " "
             text = (f"{more:+.2f} % of {other}{base[0]} at {base[1]}, "
