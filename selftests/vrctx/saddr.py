@@ -233,23 +233,29 @@ def test_lender_moves(ctx):
     LAB.vr.new(7)
     RT.link_add(lender, "dummy")
     RT.addr(lender, "10.66.0.1/24")
+
+    def lent():
+        """What context 7 has else is no address, or a link-local one."""
+        try:
+            got = source(7, far)
+        except OSError as err:
+            eq(err.errno in (E.EADDRNOTAVAIL, E.ENETUNREACH), True, str(err))
+            return None
+        return None if got == "0.0.0.0" or got.startswith("fe80:") else got
+
     with unnumbered(7, dest):
         for other in (7, ctx, 7):
             LAB.vr.move(lender, other)
             RT.link_set(lender, up=True)
-            if other == 7:
-                eq(source(7, far), ip("10.66.0.1"), "source")
-            else:
-                refused((E.EADDRNOTAVAIL, E.ENETUNREACH), "none", source, 7,
-                        far)
+            eq(lent(), ip("10.66.0.1") if other == 7 else None, "source")
             RT.link_set(lender, up=False)
         # without IP for a while, and the address with it
         RT.link_set(lender, up=True)
         RT.link_set(lender, mtu=pick(67, 1279))
-        refused((E.EADDRNOTAVAIL, E.ENETUNREACH), "no IP", source, 7, far)
+        eq(lent(), None, "source without IP")
         RT.link_set(lender, mtu=1500)
         RT.addr(lender, "10.66.0.2/24")
-        eq(source(7, far), ip("10.66.0.2"), "IP again")
+        eq(lent(), ip("10.66.0.2"), "source with IP again")
     RT.link_del(lender)
     LAB.vr.delete(7)
 
