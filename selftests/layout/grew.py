@@ -33,7 +33,8 @@ GREW = {
     "in_device": ("kmalloc", "whose addresses on lo these are; count of "
                   "moves; the context's `conf/all`, in one load"),
     "inet6_dev": ("kmalloc", "whose addresses on lo these are; count of "
-                  "moves"),
+                  "moves; in the list of its context's devices"),
+    "moves"),
     "inet_connection_sock": (None, _SOCK),
     "inet_request_sock": (None, _SOCK),
     "inet_sock": (None, _SOCK),
