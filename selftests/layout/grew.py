@@ -34,7 +34,6 @@ GREW = {
                   "moves; the context's `conf/all`, in one load"),
     "inet6_dev": ("kmalloc", "whose addresses on lo these are; count of "
                   "moves; in the list of its context's devices"),
-    "moves"),
     "inet_connection_sock": (None, _SOCK),
     "inet_request_sock": (None, _SOCK),
     "inet_sock": (None, _SOCK),
