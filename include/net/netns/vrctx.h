@@ -9,6 +9,7 @@
 #include <linux/xarray.h>
 
 struct vrctx_map;
+struct vrctx_shared;
 
 /**
  * struct netns_vrctx - virtual-router contexts of one network namespace
@@ -23,8 +24,10 @@ struct vrctx_map;
  * @seq: changes whenever a context comes, goes or is renamed
  * @fldissect4: IPv4 rules of contexts that look at protocols or ports
  * @fldissect6: the same for IPv6
+ * @shared4: IPv4 addresses shared with other hosts, see net/vrctx_shared.h
+ * @shared6: the same for IPv6
  *
- * Written under RTNL, but for @reap.
+ * Written under RTNL, but for @reap, @shared4 and @shared6.
  */
 struct netns_vrctx {
 	struct vrctx_map __rcu	*map;
@@ -37,6 +40,8 @@ struct netns_vrctx {
 	unsigned int		seq;
 	unsigned int		fldissect4;
 	unsigned int		fldissect6;
+	struct vrctx_shared __rcu *shared4;
+	struct vrctx_shared __rcu *shared6;
 };
 
 #endif /* __NETNS_VRCTX_H__ */

@@ -16,6 +16,7 @@
 #include <net/ipv6.h>
 #include <net/net_namespace.h>
 #include <net/net_trackers.h>
+#include <net/vrctx_shared.h>
 #include <net/vrctx_watch.h>
 #include <uapi/linux/vr_dhost.h>
 
@@ -154,10 +155,7 @@ struct vrdh_frag_key {
 	u32		proto;	/* IPv4 only */
 };
 
-/* 256 bits by the last byte of the address: most packets need no more */
-#define VRDH_FILTER_BITS	256
-
-#define VRDH_HOOKS		3
+#define VRDH_HOOKS		2
 
 /* Whose a packet may be besides that of a node. netlink.c refuses these
  * numbers for nodes.
@@ -200,12 +198,12 @@ enum {
 /**
  * struct vrdh_family - the addresses of one family
  * @count: how many there are
- * @filter: bits of last bytes of addresses that there may be
- * @hooks: what is registered while there are any
+ * @shared: what the network stack is told of them while there are any
+ * @hooks: what is registered then
  */
 struct vrdh_family {
 	u32			count;
-	DECLARE_BITMAP(filter, VRDH_FILTER_BITS);
+	struct vrctx_shared	shared;
 	struct nf_hook_ops	hooks[VRDH_HOOKS];
 };
 
@@ -239,11 +237,6 @@ struct vrdh_net {
 	struct list_head	waits;
 	bool			no_waits;
 };
-
-static inline unsigned int vrdh_filter_bit(__be32 last_word)
-{
-	return ntohl(last_word) & (VRDH_FILTER_BITS - 1);
-}
 
 static inline int vrdh_family_of(const struct in6_addr *addr)
 {
@@ -354,10 +347,8 @@ int vrdh_hook(struct vrdh_net *vn, int family);
 void vrdh_unhook(struct vrdh_net *vn, int family);
 
 /* packet.c */
-unsigned int vrdh_packet4_in(void *priv, struct sk_buff *skb,
-			     const struct nf_hook_state *state);
-unsigned int vrdh_packet6_in(void *priv, struct sk_buff *skb,
-			     const struct nf_hook_state *state);
+bool vrdh_packet4_in(struct vrctx_shared *shared, struct sk_buff *skb);
+bool vrdh_packet6_in(struct vrctx_shared *shared, struct sk_buff *skb);
 /* The member that sent the packet, 0 if none did */
 u32 vrdh_from_member(const struct vrdh_host *host, const struct sk_buff *skb);
 unsigned int vrdh_drop(const struct vrdh_host *host, struct sk_buff *skb,

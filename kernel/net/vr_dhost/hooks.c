@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Distributed hosts: where packets are met.
+ *
+ * Received packets before netfilter, see net/vrctx_shared.h; address resolution
+ * in it.
  */
 
 #include <linux/mm.h>
@@ -10,16 +13,8 @@
 
 #include "dhost.h"
 
-/* Before all others: what is handed over is not to be defragmented, tracked
- * or translated here. What this node says last is what counts.
- */
+/* What this node says last is what counts */
 static const struct nf_hook_ops vrdh_hooks4[] = {
-	{
-		.hook		= vrdh_packet4_in,
-		.pf		= NFPROTO_IPV4,
-		.hooknum	= NF_INET_PRE_ROUTING,
-		.priority	= NF_IP_PRI_FIRST,
-	},
 	{
 		.hook		= vrdh_arp_in,
 		.pf		= NFPROTO_ARP,
@@ -37,12 +32,6 @@ static const struct nf_hook_ops vrdh_hooks4[] = {
 static const struct nf_hook_ops vrdh_hooks6[] = {
 #if IS_ENABLED(CONFIG_IPV6)
 	{
-		.hook		= vrdh_packet6_in,
-		.pf		= NFPROTO_IPV6,
-		.hooknum	= NF_INET_PRE_ROUTING,
-		.priority	= NF_IP6_PRI_FIRST,
-	},
-	{
 		.hook		= vrdh_nd_out,
 		.pf		= NFPROTO_IPV6,
 		.hooknum	= NF_INET_LOCAL_OUT,
@@ -55,11 +44,26 @@ static_assert(ARRAY_SIZE(vrdh_hooks4) <= VRDH_HOOKS);
 static_assert(ARRAY_SIZE(vrdh_hooks6) <= VRDH_HOOKS);
 
 static const struct {
+	int				family;
+	bool				(*in)(struct vrctx_shared *shared,
+					      struct sk_buff *skb);
 	const struct nf_hook_ops	*ops;
 	unsigned int			count;
 } vrdh_hooks[] = {
-	[VRDH_IPV4] = { vrdh_hooks4, ARRAY_SIZE(vrdh_hooks4) },
-	[VRDH_IPV6] = { vrdh_hooks6, ARRAY_SIZE(vrdh_hooks6) },
+	[VRDH_IPV4] = {
+		.family	= AF_INET,
+		.in	= vrdh_packet4_in,
+		.ops	= vrdh_hooks4,
+		.count	= ARRAY_SIZE(vrdh_hooks4),
+	},
+#if IS_ENABLED(CONFIG_IPV6)
+	[VRDH_IPV6] = {
+		.family	= AF_INET6,
+		.in	= vrdh_packet6_in,
+		.ops	= vrdh_hooks6,
+		.count	= ARRAY_SIZE(vrdh_hooks6),
+	},
+#endif
 };
 
 /* What both families have goes with the last address of all */
@@ -93,18 +97,24 @@ int vrdh_hook(struct vrdh_net *vn, int family)
 		hooks[i].priv = vn;
 	}
 	err = nf_register_net_hooks(vn->net, hooks, count);
-	if (err)
+	if (err) {
 		vrdh_frags_end(vn);
+		return err;
+	}
+	vn->family[family].shared.in = vrdh_hooks[family].in;
+	vrctx_share(vn->net, vrdh_hooks[family].family,
+		    &vn->family[family].shared);
 
-	return err;
+	return 0;
 }
 
 void vrdh_unhook(struct vrdh_net *vn, int family)
 {
+	vrctx_unshare(vn->net, vrdh_hooks[family].family);
 	nf_unregister_net_hooks(vn->net, vn->family[family].hooks,
 				vrdh_hooks[family].count);
 	/* what they were doing is done */
 	synchronize_net();
-	bitmap_zero(vn->family[family].filter, VRDH_FILTER_BITS);
+	bitmap_zero(vn->family[family].shared.filter, VRCTX_SHARED_BITS);
 	vrdh_frags_end(vn);
 }

@@ -190,7 +190,8 @@ struct vrdh_host *vrdh_host_new(struct vrdh_net *vn, const struct vrdh_host *as,
 	err = rhashtable_insert_fast(&vn->hosts, &host->node, vrdh_host_params);
 	if (err)
 		goto err_unhook;
-	set_bit(vrdh_filter_bit(host->key.addr.s6_addr32[3]), family->filter);
+	set_bit(vrctx_shared_bit(host->key.addr.s6_addr32[3]),
+		family->shared.filter);
 	WRITE_ONCE(family->count, family->count + 1);
 	vn->gen++;
 	trace_vr_dhost_host(vn->net, host, "new");

@@ -24,6 +24,7 @@
 #include <net/addrconf.h>
 #include <net/ip.h>
 #include <net/vrctx.h>
+#include <net/vrctx_shared.h>
 #include <trace/events/vr_dhost.h>
 
 #include "dhost.h"
@@ -112,76 +113,51 @@ static unsigned int vrdh_packet(struct vrdh_net *vn, struct vrdh_host *host,
 }
 
 /* The packet may be for an address that is distributed */
-static noinline unsigned int vrdh_packet4_maybe(struct vrdh_net *vn,
-						struct sk_buff *skb)
+bool vrdh_packet4_in(struct vrctx_shared *shared, struct sk_buff *skb)
 {
+	struct vrdh_net *vn = container_of(shared, struct vrdh_net,
+					   family[VRDH_IPV4].shared);
 	const struct iphdr *iph = ip_hdr(skb);
 	struct vrdh_host *host;
 
 	/* what this machine sends to itself stays here */
 	if (skb->dev->flags & IFF_LOOPBACK)
-		return NF_ACCEPT;
+		return true;
 	host = vrdh_host_find4(vn, iph->daddr, skb->vrctx);
 	if (!host)
-		return NF_ACCEPT;
+		return true;
 	/* a router on the way to it */
 	if (!inet_lookup_ifaddr_rcu_vrctx(vn->net, iph->daddr, skb->vrctx))
-		return NF_ACCEPT;
+		return true;
 
-	return vrdh_packet(vn, host, skb);
-}
-
-/* All that other packets pay: no more than these instructions */
-unsigned int vrdh_packet4_in(void *priv, struct sk_buff *skb,
-			     const struct nf_hook_state *state)
-{
-	struct vrdh_net *vn = priv;
-
-	if (likely(!test_bit(vrdh_filter_bit(ip_hdr(skb)->daddr),
-			     vn->family[VRDH_IPV4].filter)))
-		return NF_ACCEPT;
-
-	return vrdh_packet4_maybe(vn, skb);
+	return vrdh_packet(vn, host, skb) == NF_ACCEPT;
 }
 
 #if IS_ENABLED(CONFIG_IPV6)
-static noinline unsigned int vrdh_packet6_maybe(struct vrdh_net *vn,
-						struct sk_buff *skb)
+/* Or it is neighbour discovery */
+bool vrdh_packet6_in(struct vrctx_shared *shared, struct sk_buff *skb)
 {
+	struct vrdh_net *vn = container_of(shared, struct vrdh_net,
+					   family[VRDH_IPV6].shared);
 	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
 	struct vrdh_host *host;
 	int verdict;
 
 	if (skb->dev->flags & IFF_LOOPBACK)
-		return NF_ACCEPT;
+		return true;
 	if (ip6h->hop_limit == 255) {
 		verdict = vrdh_nd_in(vn, skb);
 		if (verdict >= 0)
-			return verdict;
+			return verdict == NF_ACCEPT;
 	}
 	host = vrdh_host_find(vn, &ip6h->daddr, skb->vrctx);
 	if (!host)
-		return NF_ACCEPT;
+		return true;
 	/* a router on the way to it; while it is tentative it is ours */
 	if (!ipv6_chk_addr_and_flags_vrctx(vn->net, &ip6h->daddr, NULL, true, 0,
 					   0, skb->vrctx))
-		return NF_ACCEPT;
+		return true;
 
-	return vrdh_packet(vn, host, skb);
-}
-
-unsigned int vrdh_packet6_in(void *priv, struct sk_buff *skb,
-			     const struct nf_hook_state *state)
-{
-	const struct ipv6hdr *ip6h = ipv6_hdr(skb);
-	struct vrdh_net *vn = priv;
-
-	/* neighbour discovery takes nothing that has passed a router */
-	if (likely(ip6h->hop_limit != 255 &&
-		   !test_bit(vrdh_filter_bit(ip6h->daddr.s6_addr32[3]),
-			     vn->family[VRDH_IPV6].filter)))
-		return NF_ACCEPT;
-
-	return vrdh_packet6_maybe(vn, skb);
+	return vrdh_packet(vn, host, skb) == NF_ACCEPT;
 }
 #endif
