@@ -423,6 +423,13 @@ int vrctx_sk_cmsg(const struct sock *sk, const struct cmsghdr *cmsg);
  * -EDESTADDRREQ if it does not name any.
  */
 int vrctx_sk_any_dest(const struct sock *sk, struct msghdr *msg, int *l3dom);
+/* The same again. One that no context has if that is deleted meanwhile. */
+int __vrctx_sk_any_dest(const struct sock *sk, struct msghdr *msg);
+/* L3 domain of what @sk sends with @msg: asked again where it is needed, not
+ * kept, which would cost all other sockets something.
+ */
+#define vrctx_sk_dest(sk, msg)						\
+	(vrctx_any_sk(sk) ? __vrctx_sk_any_dest(sk, msg) : sk_l3dom(sk))
 /* Per-context secret for SYN cookies and sequence numbers; 0 in context 0 */
 u32 __vrctx_salt(const struct net *net, u32 ctx);
 static inline u32 vrctx_salt(const struct net *net, u32 ctx)
@@ -555,6 +562,7 @@ static inline u32 l3dom_vrctx(int dom) { return 0; }
 #define sk_in_l3dom(sk, dom)		((void)(sk), (void)(dom), true)
 #define vrctx_sk_dev_ok(sk, dev)	((void)(sk), (void)(dev), true)
 #define vrctx_any_sk(sk)		((void)(sk), false)
+#define vrctx_sk_dest(sk, msg)		((void)(sk), (void)(msg), 0)
 #define vrctx_any_next(dom)		((void)(dom), false)
 
 static inline u32 vrctx_hash(u32 ctx) { return 0; }

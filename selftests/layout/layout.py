@@ -22,7 +22,7 @@ FIXED = (("sk_buff", "cache"), ("net_device", "kmalloc"),
 # Read for every packet: must share a cache line with what is read there anyway.
 BESIDE = (("sk_buff", "vrctx", "mark"),
           ("net_device", "vrctx", "nd_net"),
-          ("net_device", "vrctx_stats", "ip6_ptr"),
+          ("net_device", "vrctx_stats", "netdev_ops"),
           ("sock_common", "skc_vrctx", "skc_bound_dev_if"))
 # Bytes of sizes that kmalloc() has, up to a page
 KMALLOC = (8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096)

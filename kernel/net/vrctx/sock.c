@@ -368,6 +368,15 @@ int vrctx_sk_any_dest(const struct sock *sk, struct msghdr *msg, int *l3dom)
 	return err;
 }
 
+int __vrctx_sk_any_dest(const struct sock *sk, struct msghdr *msg)
+{
+	int l3dom = VRCTX_L3DOM(SK_VRCTX_ANY);
+
+	vrctx_sk_any_dest(sk, msg, &l3dom);
+
+	return l3dom;
+}
+
 bool __vrctx_sk_ifindex_ok(const struct sock *sk, int ifindex)
 {
 	const struct net_device *dev;
