@@ -241,15 +241,17 @@ bool Canon::segment(std::string &bytes, View &view, std::size_t at,
     // one of another host's connection
     bool echoed = (flags & (tcp_rst | tcp_ack)) == tcp_rst;
     set32(bytes, at + 4, echoed ? 0 : rel);
+    std::uint32_t ack = get32(bytes, at + 8);
     if (view.partial) {
         set32(bytes, at + 8, 0);
-    } else if (flags & tcp_ack) {
+    } else if (flags & tcp_ack || ack) {
+        // Where there is no acknowledgement, what is forged may have a number.
+        // That may be far from all that there was, or of another connection:
+        // it belongs to none.
         std::uint32_t other;
-        std::uint32_t ack = get32(bytes, at + 8);
         std::string back = flow_key(dst, src, dport, sport);
-        // It may be a forged one, far from all that there was
-        bool from_wire = isn_near(back, ack, other) || this->isn(back, other);
-        set32(bytes, at + 8, from_wire ? ack - other : 0);
+        set32(bytes, at + 8,
+              isn_near(back, ack, other) ? ack - other : ~std::uint32_t(0));
     }
     set16(bytes, at + 14, get16(bytes, at + 14) != 0);
     if (flags & (tcp_syn | tcp_rst))

@@ -226,9 +226,11 @@ void forge(Turn &turn) {
     std::uint8_t flag = random.pick(flags);
     std::size_t size = random.percent(30) ? 32 : 0;
     std::int32_t off = random.pick(offsets);
-    // Data that begins elsewhere must not cut a tag
+    // Data that begins elsewhere must not cut a tag; a SYN has a number, too
     if (size || flag & tcp_syn)
         off &= ~15;
+    if (flag & tcp_syn)
+        off--;
     segment(turn, *flow, flag, flow->seq + static_cast<std::uint32_t>(off),
             flow->ack + static_cast<std::uint32_t>(random.pick(offsets)), size);
 }
