@@ -140,13 +140,8 @@ void settings(Turn &turn) {
         value = "0";
     turn.say(-1, (all ? "all " : std::to_string(device) + " ") + name + " = " +
                      value);
-    // A context takes a value of forwarding that it has already for a change,
-    // and gives it to its devices once more
-    bool first = all && name == "forwarding";
     turn.both([&](Host &host) {
         host.place.enter();
-        if (first)
-            sysctl("ipv4/conf/all/forwarding", value == "1" ? "0" : "1");
         return errno_text(
             sysctl("ipv4/conf/" +
                        (all ? std::string("all") : host.devices[device].name) +
@@ -158,7 +153,7 @@ void settings(Turn &turn) {
 // ---- questions ----
 
 void route_get(Turn &turn) {
-    Addr dst = turn.any_addr(), src = turn.any_source();
+    Addr dst = turn.any_addr(), src = turn.any_addr();
     bool from = turn.random().percent(30);
     unsigned device = turn.device();
     bool input = turn.random().percent(30);

@@ -44,7 +44,7 @@ Ip addresses(Turn &turn, unsigned device) {
     Ip ip;
     ip.src = random.percent(80) ? turn.peer(device) : turn.far();
     if (random.percent(4))
-        ip.src = turn.any_source();
+        ip.src = turn.any_addr();
     ip.dst = random.percent(75)   ? turn.local(device)
              : random.percent(40) ? turn.local(turn.device())
              : random.percent(50) ? turn.far()
@@ -403,7 +403,7 @@ void arp_message(Turn &turn) {
     World &world = turn.world();
     Random &random = turn.random();
     unsigned device = turn.device();
-    Addr src = random.percent(85) ? turn.peer(device) : turn.any_source();
+    Addr src = random.percent(85) ? turn.peer(device) : turn.any_addr();
     Addr dst = random.percent(85) ? turn.local(device) : turn.any_addr();
     if (random.percent(10))
         dst = src;
@@ -474,10 +474,6 @@ void reflect(Turn &turn) {
         std::string bytes = theirs.history[which];
         std::size_t proto = turn.world().six() ? 6 : 9;
         if (bytes.size() > proto && bytes[proto] == IPPROTO_TCP)
-            return std::string();
-        // Nobody on a wire is 127.0.0.1, see World::learn()
-        if (bytes.size() >= 20 && bytes[0] >> 4 == 4 &&
-            get32(bytes, 12) == INADDR_LOOPBACK)
             return std::string();
         retag(host.canon.owner(), bytes);
         return frame(host.devices[device].mac, turn.world().peer_mac(device, 9),

@@ -96,14 +96,6 @@ Addr Turn::group() {
                                     : random_.pick(groups4));
 }
 
-Addr Turn::any_source() {
-    Addr addr = any_addr();
-    // Nobody on a wire is 127.0.0.1, see World::learn()
-    if (addr == Addr::v4(127, 0, 0, 1))
-        addr.bytes[3] = 2;
-    return addr;
-}
-
 Addr Turn::any_addr() {
     unsigned on = device();
     switch (random_.below(12)) {

@@ -263,10 +263,6 @@ void World::learn(Pair &pair, unsigned device, const Shown &a, const Shown &b) {
         flow.host.bytes[i] = static_cast<std::uint8_t>(bytes[at + i]);
         flow.peer.bytes[i] = static_cast<std::uint8_t>(bytes[at + size + i]);
     }
-    // Nobody on a wire is 127.0.0.1; where route_localnet lets it pass a
-    // context takes it for somebody else, a namespace for itself
-    if (flow.peer.family == AF_INET && flow.peer.bytes[0] == 127)
-        return;
     flow.hport = get16(bytes, head);
     flow.pport = get16(bytes, head + 2);
     flow.device = device;

@@ -93,7 +93,6 @@ class Turn {
     Addr far();
     Addr group();
     Addr any_addr();
-    Addr any_source();
     std::uint16_t local_port();
     std::uint16_t peer_port();
     std::size_t size();
