@@ -174,7 +174,8 @@ void route_get(Turn &turn) {
             message.put(RTA_IIF, host.devices[device].ifindex);
         std::vector<std::string> replies;
         std::string text = errno_text(host.route->ask(message, &replies));
-        for (const std::string &reply : replies) {
+        for (std::string &reply : replies) {
+            host.canon.data(reply);
             // But for the table: in a namespace the answer says "main" even
             // of a local route, as both are one tree; in a context "local"
             std::string row = reply.substr(NLMSG_HDRLEN, sizeof(rtmsg));
@@ -210,12 +211,14 @@ std::string dump_text(Host &host, const Dump &dump, int family) {
     std::vector<std::string> replies;
     std::string text = errno_text(host.route->ask(message, &replies));
     std::vector<std::string> rows;
-    for (const std::string &reply : replies) {
+    for (std::string &reply : replies) {
+        host.canon.data(reply);
         if (reply.size() < NLMSG_HDRLEN + dump.head)
             continue;
-        // Entries of lo, which say no more than that an address was used, are
-        // one list for all contexts
-        if (dump.type == RTM_GETNEIGH && ifindex_of(reply) == 1)
+        // A context is not shown the entries of lo, which are one list for all
+        // and say no more than that an address was used
+        if (dump.type == RTM_GETNEIGH && !host.place.ctx &&
+            ifindex_of(reply) == 1)
             continue;
         std::string row = "\n" + reply.substr(NLMSG_HDRLEN, dump.head);
         for (int type : dump.attributes)
