@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "settings.hpp"
 #include "world.hpp"
@@ -53,6 +54,8 @@ void drop(Turn &turn, unsigned slot) {
     turn.pair().a->close_slot(slot);
     turn.pair().b->close_slot(slot);
     turn.pair().kinds[slot] = Kind::none;
+    if (std::exchange(turn.pair().members[slot], false))
+        turn.world().routes_changed();
 }
 
 void set(int fd, int at, int name, int value) {
@@ -511,6 +514,9 @@ void membership(Turn &turn) {
         MCAST_LEAVE_GROUP,  MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_SOURCE_GROUP,
         MCAST_BLOCK_SOURCE, MCAST_UNBLOCK_SOURCE};
     int name = turn.random().pick(names);
+    // Who comes to a group or leaves it makes routes be looked up again
+    turn.pair().members[slot] = true;
+    turn.world().routes_changed();
     turn.both([&](Host &host) {
         group_source_req request = {};
         request.gsr_interface = host.devices[device].ifindex;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "settings.hpp"
 #include "tag.hpp"
@@ -139,7 +140,7 @@ void World::step(std::uint32_t op) {
         Turn turn(*this, pair, op, random);
         operation.run(turn);
     }
-    if (operation.configures)
+    if (operation.configures || std::exchange(changed_, false))
         forget_routes();
     if (options_.sabotage && op % 50 == 49)
         sabotage();

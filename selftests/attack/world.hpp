@@ -43,6 +43,8 @@ struct Pair {
     unsigned number = 0;
     std::unique_ptr<Host> a, b;
     Kind kinds[slot_count] = {};
+    // May the socket be in groups?
+    bool members[slot_count] = {};
     std::vector<Flow> flows = {};
     // Fragments that were not sent yet, with the device they go to; of both
     std::vector<std::pair<unsigned, std::vector<std::string>>> waiting[2] = {};
@@ -138,6 +140,9 @@ class World {
     // Do listeners make a cookie of every SYN?
     bool cookies() const { return cookies_; }
 
+    // Other than by an operation that always does it
+    void routes_changed() { changed_ = true; }
+
     void note(const std::string &text);
     // What the operation is about, for whoever reads of a difference
     void say(const std::string &text);
@@ -165,6 +170,7 @@ class World {
     bool by_option_, moved_, sniff_, cookies_;
     std::uint64_t seed_;
     std::uint32_t op_ = 0;
+    bool changed_ = false;
     std::string said_;
 };
 
