@@ -125,6 +125,10 @@ void Settings::configure(World &world, Host &host, unsigned number, bool moved,
     host.route = std::make_unique<Netlink>(NETLINK_ROUTE);
     if (sniff)
         host.listen();
+    // What has no other address of IPv6 sends from ::1 in a namespace, though
+    // that is not to be seen on a wire; in a context it sends nothing
+    if (world.six())
+        must(address(host, -1, Addr::parse("fd00::2"), 128, true), "lo");
     for (unsigned i = 0; i < world.device_count(); i++) {
         std::string name =
             "h" + std::to_string(number) + "d" + std::to_string(i);
