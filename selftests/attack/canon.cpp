@@ -5,7 +5,9 @@
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "packet.hpp"
 #include "tag.hpp"
@@ -74,8 +76,26 @@ void Canon::chosen(std::uint16_t real) {
     port(real);
 }
 
+bool Canon::automatic(std::uint16_t real) const {
+    if (real >= first_auto_port || !translates_)
+        return real >= first_auto_port;
+    auto among = [&](const auto &ports) {
+        return std::find(std::begin(ports), std::end(ports), real) !=
+               std::end(ports);
+    };
+    return real >= first_auto_ident && !among(host_ports) &&
+           !among(peer_ports) && !among(nat_ports);
+}
+
+std::uint16_t Canon::known_port(std::uint16_t real) const {
+    if (!automatic(real))
+        return real;
+    auto at = names_.find(real);
+    return at == names_.end() ? 1 : at->second;
+}
+
 std::uint16_t Canon::port(std::uint16_t real) {
-    if (real < first_auto_port)
+    if (!automatic(real))
         return real;
     auto name = static_cast<std::uint16_t>(first_auto_port + reals_.size());
     auto [at, fresh] = names_.emplace(real, name);
@@ -268,7 +288,10 @@ bool Canon::icmp(std::string &bytes, std::size_t at, std::uint8_t proto) {
     if (bytes.size() < at + 8)
         return true;
     std::uint8_t type = byte(bytes, at);
-    if (proto == IPPROTO_ICMP) {
+    bool four = proto == IPPROTO_ICMP;
+    if (translates_ && (type == (four ? 0 : 128) || type == (four ? 8 : 129)))
+        set16(bytes, at + 4, port(get16(bytes, at + 4)));
+    if (four) {
         if (type == 3 || type == 5 || type == 11 || type == 12)
             quote(bytes, at + 8);
         return true;

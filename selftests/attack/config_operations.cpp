@@ -14,11 +14,11 @@
 
 namespace attack {
 
-namespace {
-
 std::string errno_text(int error) {
     return error ? strerrorname_np(-error) : "done";
 }
+
+namespace {
 
 // In a namespace a connected socket of IPv6 goes on with a route of table main
 // when its destination becomes a local address, until something ends all

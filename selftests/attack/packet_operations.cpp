@@ -49,6 +49,8 @@ Ip addresses(Turn &turn, unsigned device) {
              : random.percent(40) ? turn.local(turn.device())
              : random.percent(50) ? turn.far()
                                   : turn.any_addr();
+    if (turn.world().translates() && random.percent(35))
+        ip.dst = turn.peer(turn.device());
     ip.ttl = random.percent(90)
                  ? 64
                  : static_cast<std::uint8_t>(1 + random.below(2));
@@ -139,8 +141,8 @@ void segment(Turn &turn, const Flow &flow, std::uint8_t flags,
         std::uint32_t isn = 0;
         if (synced && !host.canon.isn(key, isn))
             return {};
-        Tcp head = {flow.pport, host.canon.real_port(flow.hport), seq,
-                    isn + ack, flags};
+        Tcp head = {host.canon.real_port(flow.pport),
+                    host.canon.real_port(flow.hport), seq, isn + ack, flags};
         if (flags & tcp_syn)
             host.canon.begun(flow_key(flow.peer.view(), flow.host.view(),
                                       flow.pport, flow.hport),
@@ -156,6 +158,8 @@ void handshake(Turn &turn) {
     Flow flow = {};
     flow.device = turn.device();
     flow.host = turn.local(flow.device);
+    if (turn.world().translates() && random.percent(35))
+        flow.host = turn.peer(turn.device());
     flow.peer =
         random.percent(90) ? turn.world().local(flow.device, 9) : turn.far();
     flow.hport = turn.local_port();
@@ -259,6 +263,15 @@ void foreign_flow(Turn &turn) {
     };
     if (near(*turn.pair().a, *other.a) || near(*turn.pair().b, *other.b))
         return;
+    // Who tracks connections wants to know what comes later
+    auto later = [&](const Host &host, const Host &theirs) {
+        std::uint32_t mine, isn;
+        return host.canon.isn(key, mine) && theirs.canon.isn(key, isn) &&
+               static_cast<std::int32_t>(mine - isn) > 0;
+    };
+    if (turn.world().translates() &&
+        later(*turn.pair().a, *other.a) != later(*turn.pair().b, *other.b))
+        return;
     Ip ip;
     ip.src = flow.peer;
     ip.dst = flow.host;
@@ -268,7 +281,8 @@ void foreign_flow(Turn &turn) {
         if (!theirs.canon.isn(key, isn))
             return {};
         return tcp(ip,
-                   {flow.pport, theirs.canon.real_port(flow.hport), flow.seq,
+                   {theirs.canon.real_port(flow.pport),
+                    theirs.canon.real_port(flow.hport), flow.seq,
                     isn + flow.ack, flag},
                    turn.payload(host, flag & tcp_psh ? 32 : 0));
     });

@@ -24,6 +24,8 @@ namespace attack {
 namespace {
 
 constexpr std::uint8_t raw_protocol = 253;
+// SO_ORIGINAL_DST of both families, whose headers do not go with the others
+constexpr int original_dst = 80;
 
 int level(const World &world) {
     return world.six() ? static_cast<int>(IPPROTO_IPV6)
@@ -430,7 +432,7 @@ void look(Turn &turn) {
     if (slot < 0)
         return;
     World &world = turn.world();
-    unsigned what = turn.random().below(6);
+    unsigned what = turn.random().below(7);
     bool tcp = turn.pair().kinds[slot] == Kind::tcp;
     turn.both(
         [&](Host &host) -> std::string {
@@ -463,6 +465,13 @@ void look(Turn &turn) {
                         fd, POLLIN | POLLOUT | POLLPRI | POLLRDHUP, 0};
                     poll(&poll_for, 1, 0);
                     return "events " + std::to_string(poll_for.revents);
+                }
+                case 5: {
+                    // Where it was to go before it was redirected
+                    size = sizeof(name);
+                    if (getsockopt(fd, level(world), original_dst, raw, &size))
+                        return outcome(-1);
+                    return name_text(host.canon, name, size);
                 }
                 default:
                     if (!tcp)

@@ -38,7 +38,9 @@ World::World(std::uint64_t seed, std::shared_ptr<Namespace> router,
     Place home{router_, 0};
     home.enter();
     contexts_ = std::make_unique<Family>();
-    Settings settings(random_, six());
+    // Not of the dice above, which everything else comes from
+    translates_ = Random(seed_, ~0u).percent(12);
+    Settings settings(random_, six(), translates_);
     cookies_ = settings.cookies();
     settings.apply(home);
     auto tag = static_cast<std::uint16_t>((seed_ & 0xfff) << 4);
@@ -58,9 +60,15 @@ World::World(std::uint64_t seed, std::shared_ptr<Namespace> router,
             Place{alone, 0}, static_cast<std::uint16_t>(tag | 8 | i));
         settings.apply(pair.b->place);
         // Same dice: what they configure is the same
-        for (Host *host : {pair.a.get(), pair.b.get()})
+        for (Host *host : {pair.a.get(), pair.b.get()}) {
             settings.configure(*this, *host, i, moved_,
                                sniff_ && (ctx || !default_too), Random(seed_));
+            if (!translates_)
+                continue;
+            host->canon.translate();
+            host->rules = std::make_unique<Rules>(
+                host->place, host == pair.a.get(), i, six());
+        }
         pairs_.push_back(std::move(pair));
     }
     settle();
@@ -111,8 +119,8 @@ namespace {
 const Operation &choose(Random &random) {
     static const std::vector<const Operation *> all = [] {
         std::vector<const Operation *> out;
-        for (const auto *list :
-             {&socket_operations, &packet_operations, &config_operations})
+        for (const auto *list : {&socket_operations, &packet_operations,
+                                 &config_operations, &nat_operations})
             for (const Operation &one : *list)
                 out.insert(out.end(), one.weight, &one);
         return out;

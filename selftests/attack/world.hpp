@@ -139,6 +139,8 @@ class World {
     bool odd_protocols() const { return seed_ % 3 != 0; }
     // Do listeners make a cookie of every SYN?
     bool cookies() const { return cookies_; }
+    // Do its hosts translate addresses and ports (nat.hpp)?
+    bool translates() const { return translates_; }
 
     // Other than by an operation that always does it
     void routes_changed() { changed_ = true; }
@@ -167,7 +169,7 @@ class World {
     int family_;
     unsigned devices_;
     unsigned mtu_;
-    bool by_option_, moved_, sniff_, cookies_;
+    bool by_option_, moved_, sniff_, cookies_, translates_;
     std::uint64_t seed_;
     std::uint32_t op_ = 0;
     bool changed_ = false;
@@ -186,8 +188,10 @@ struct Operation {
 extern const std::vector<Operation> socket_operations;
 extern const std::vector<Operation> packet_operations;
 extern const std::vector<Operation> config_operations;
+extern const std::vector<Operation> nat_operations;
 
 // Reads all that a socket has; as text
 std::string read_all(Host &host, unsigned slot, Kind kind);
+std::string errno_text(int error);
 
 }  // namespace attack
