@@ -5,7 +5,9 @@
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "packet.hpp"
 #include "tag.hpp"
@@ -74,8 +76,26 @@ void Canon::chosen(std::uint16_t real) {
     port(real);
 }
 
+bool Canon::automatic(std::uint16_t real) const {
+    if (real >= first_auto_port || !translates_)
+        return real >= first_auto_port;
+    auto among = [&](const auto &ports) {
+        return std::find(std::begin(ports), std::end(ports), real) !=
+               std::end(ports);
+    };
+    return real >= first_auto_ident && !among(host_ports) &&
+           !among(peer_ports) && !among(nat_ports);
+}
+
+std::uint16_t Canon::known_port(std::uint16_t real) const {
+    if (!automatic(real))
+        return real;
+    auto at = names_.find(real);
+    return at == names_.end() ? 1 : at->second;
+}
+
 std::uint16_t Canon::port(std::uint16_t real) {
-    if (real < first_auto_port)
+    if (!automatic(real))
         return real;
     auto name = static_cast<std::uint16_t>(first_auto_port + reals_.size());
     auto [at, fresh] = names_.emplace(real, name);
@@ -166,11 +186,6 @@ bool Canon::packet(std::string &bytes, View &view) {
         return true;
     bytes[1] = static_cast<char>(byte(bytes, 1) & 0xf0);
     set16(bytes, 2, 0);
-    // What has no other address of IPv6 sends errors from ::1 in a namespace,
-    // though that is not to be seen on a wire; in a context it sends none
-    static const std::string loopback = std::string(15, '\0') + '\1';
-    if (!view.partial && bytes.compare(8, 16, loopback) == 0)
-        return false;
     std::uint8_t proto = byte(bytes, 6);
     std::size_t at = 40;
     bool whole = true;
@@ -241,15 +256,17 @@ bool Canon::segment(std::string &bytes, View &view, std::size_t at,
     // one of another host's connection
     bool echoed = (flags & (tcp_rst | tcp_ack)) == tcp_rst;
     set32(bytes, at + 4, echoed ? 0 : rel);
+    std::uint32_t ack = get32(bytes, at + 8);
     if (view.partial) {
         set32(bytes, at + 8, 0);
-    } else if (flags & tcp_ack) {
+    } else if (flags & tcp_ack || ack) {
+        // Where there is no acknowledgement, what is forged may have a number.
+        // That may be far from all that there was, or of another connection:
+        // it belongs to none.
         std::uint32_t other;
-        std::uint32_t ack = get32(bytes, at + 8);
         std::string back = flow_key(dst, src, dport, sport);
-        // It may be a forged one, far from all that there was
-        bool from_wire = isn_near(back, ack, other) || this->isn(back, other);
-        set32(bytes, at + 8, from_wire ? ack - other : 0);
+        set32(bytes, at + 8,
+              isn_near(back, ack, other) ? ack - other : ~std::uint32_t(0));
     }
     set16(bytes, at + 14, get16(bytes, at + 14) != 0);
     if (flags & (tcp_syn | tcp_rst))
@@ -271,7 +288,10 @@ bool Canon::icmp(std::string &bytes, std::size_t at, std::uint8_t proto) {
     if (bytes.size() < at + 8)
         return true;
     std::uint8_t type = byte(bytes, at);
-    if (proto == IPPROTO_ICMP) {
+    bool four = proto == IPPROTO_ICMP;
+    if (translates_ && (type == (four ? 0 : 128) || type == (four ? 8 : 129)))
+        set16(bytes, at + 4, port(get16(bytes, at + 4)));
+    if (four) {
         if (type == 3 || type == 5 || type == 11 || type == 12)
             quote(bytes, at + 8);
         return true;

@@ -21,6 +21,14 @@ namespace attack {
 
 // Ports from here on are the kernel's choice, below them the tester's
 constexpr std::uint16_t first_auto_port = 32768;
+// Ports that sockets are bound to, those of the wire, and what translations
+// make of them: few, so that they meet. A translation that finds its port taken
+// picks any from 1024 on, if what it is instead of is in that range.
+constexpr std::uint16_t host_ports[] = {3001, 3002, 3003, 3004};
+constexpr std::uint16_t peer_ports[] = {2001, 2002, 2003, 3001};
+constexpr std::uint16_t nat_ports[] = {5001, 5002};
+// Identifiers of echo requests are below that
+constexpr std::uint16_t first_auto_ident = 16;
 
 // Purpose: what is known of one place where packets are seen.
 // Threading: one thread.
@@ -39,6 +47,9 @@ class Canon {
   public:
     explicit Canon(std::uint16_t owner) : owner_(owner) {}
 
+    // From now on the kernel chooses ports and identifiers of others, too
+    void translate() { translates_ = true; }
+
     // In place; false if it is not to be compared
     bool frame(std::string &bytes, View &view);
     bool packet(std::string &bytes, View &view);
@@ -48,6 +59,8 @@ class Canon {
     void quoted(std::string &bytes, std::uint8_t proto, std::size_t at = 0);
 
     std::uint16_t port(std::uint16_t real);
+    // Its name, or 1 if nobody has seen it yet
+    std::uint16_t known_port(std::uint16_t real) const;
     // The kernel chose it, and may have chosen it before
     void chosen(std::uint16_t real);
     // The way back; a name that stands for nothing here is itself
@@ -68,6 +81,8 @@ class Canon {
     bool isn_near(const std::string &flow, std::uint32_t seq,
                   std::uint32_t &value) const;
     void untag(std::string &bytes) const;
+    // Is it the kernel's choice?
+    bool automatic(std::uint16_t real) const;
     bool upper(std::string &bytes, View &view, std::uint8_t proto,
                std::size_t at, std::size_t addrs, bool whole);
     bool segment(std::string &bytes, View &view, std::size_t at,
@@ -77,6 +92,7 @@ class Canon {
     void ports(std::string &bytes, std::size_t at);
 
     std::uint16_t owner_;
+    bool translates_ = false;
     std::unordered_map<std::uint16_t, std::uint16_t> names_;
     std::vector<std::uint16_t> reals_;
     // of all connections that had the flow, the last one last

@@ -14,11 +14,11 @@
 
 namespace attack {
 
-namespace {
-
 std::string errno_text(int error) {
     return error ? strerrorname_np(-error) : "done";
 }
+
+namespace {
 
 // In a namespace a connected socket of IPv6 goes on with a route of table main
 // when its destination becomes a local address, until something ends all
@@ -140,13 +140,8 @@ void settings(Turn &turn) {
         value = "0";
     turn.say(-1, (all ? "all " : std::to_string(device) + " ") + name + " = " +
                      value);
-    // A context takes a value of forwarding that it has already for a change,
-    // and gives it to its devices once more
-    bool first = all && name == "forwarding";
     turn.both([&](Host &host) {
         host.place.enter();
-        if (first)
-            sysctl("ipv4/conf/all/forwarding", value == "1" ? "0" : "1");
         return errno_text(
             sysctl("ipv4/conf/" +
                        (all ? std::string("all") : host.devices[device].name) +
@@ -158,7 +153,7 @@ void settings(Turn &turn) {
 // ---- questions ----
 
 void route_get(Turn &turn) {
-    Addr dst = turn.any_addr(), src = turn.any_source();
+    Addr dst = turn.any_addr(), src = turn.any_addr();
     bool from = turn.random().percent(30);
     unsigned device = turn.device();
     bool input = turn.random().percent(30);
@@ -179,7 +174,8 @@ void route_get(Turn &turn) {
             message.put(RTA_IIF, host.devices[device].ifindex);
         std::vector<std::string> replies;
         std::string text = errno_text(host.route->ask(message, &replies));
-        for (const std::string &reply : replies) {
+        for (std::string &reply : replies) {
+            host.canon.data(reply);
             // But for the table: in a namespace the answer says "main" even
             // of a local route, as both are one tree; in a context "local"
             std::string row = reply.substr(NLMSG_HDRLEN, sizeof(rtmsg));
@@ -215,12 +211,14 @@ std::string dump_text(Host &host, const Dump &dump, int family) {
     std::vector<std::string> replies;
     std::string text = errno_text(host.route->ask(message, &replies));
     std::vector<std::string> rows;
-    for (const std::string &reply : replies) {
+    for (std::string &reply : replies) {
+        host.canon.data(reply);
         if (reply.size() < NLMSG_HDRLEN + dump.head)
             continue;
-        // Entries of lo, which say no more than that an address was used, are
-        // one list for all contexts
-        if (dump.type == RTM_GETNEIGH && ifindex_of(reply) == 1)
+        // A context is not shown the entries of lo, which are one list for all
+        // and say no more than that an address was used
+        if (dump.type == RTM_GETNEIGH && !host.place.ctx &&
+            ifindex_of(reply) == 1)
             continue;
         std::string row = "\n" + reply.substr(NLMSG_HDRLEN, dump.head);
         for (int type : dump.attributes)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "canon.hpp"
+#include "nat.hpp"
 #include "netlink.hpp"
 #include "packet.hpp"
 #include "place.hpp"
@@ -70,6 +71,10 @@ class Host {
     Canon canon;
     std::vector<Device> devices;
     std::unique_ptr<Netlink> route;
+    // When first asked
+    std::unique_ptr<Netlink> filter, diag;
+    // If its world translates
+    std::unique_ptr<Rules> rules;
     std::array<int, slot_count> slots;
     std::array<std::uint16_t, slot_count> ports = {};
     // The last packets that it sent, oldest first

@@ -93,14 +93,21 @@ void Netlink::must(Message &message, const char *what) {
 std::string_view attribute(const std::string &message, std::size_t header,
                            int type) {
     std::size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(header);
-    while (at + NLA_HDRLEN <= message.size()) {
+    if (at > message.size())
+        return {};
+    return nested(std::string_view(message).substr(at), type);
+}
+
+std::string_view nested(std::string_view attributes, int type) {
+    std::size_t at = 0;
+    while (at + NLA_HDRLEN <= attributes.size()) {
         nlattr attr;
-        std::memcpy(&attr, message.data() + at, sizeof(attr));
-        if (attr.nla_len < NLA_HDRLEN || at + attr.nla_len > message.size())
+        std::memcpy(&attr, attributes.data() + at, sizeof(attr));
+        if (attr.nla_len < NLA_HDRLEN || at + attr.nla_len > attributes.size())
             break;
         if ((attr.nla_type & NLA_TYPE_MASK) == type)
-            return std::string_view(message).substr(at + NLA_HDRLEN,
-                                                    attr.nla_len - NLA_HDRLEN);
+            return attributes.substr(at + NLA_HDRLEN,
+                                     attr.nla_len - NLA_HDRLEN);
         at += NLA_ALIGN(attr.nla_len);
     }
     return {};

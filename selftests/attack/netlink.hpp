@@ -63,6 +63,8 @@ class Netlink {
 // The value of an attribute in a message whose header has that size
 std::string_view attribute(const std::string &message, std::size_t header,
                            int type);
+// The value of an attribute in the value of another
+std::string_view nested(std::string_view attributes, int type);
 
 // Purpose: the family "vrctx" of a namespace.
 // Threading: one thread.

@@ -44,11 +44,13 @@ Ip addresses(Turn &turn, unsigned device) {
     Ip ip;
     ip.src = random.percent(80) ? turn.peer(device) : turn.far();
     if (random.percent(4))
-        ip.src = turn.any_source();
+        ip.src = turn.any_addr();
     ip.dst = random.percent(75)   ? turn.local(device)
              : random.percent(40) ? turn.local(turn.device())
              : random.percent(50) ? turn.far()
                                   : turn.any_addr();
+    if (turn.world().translates() && random.percent(35))
+        ip.dst = turn.peer(turn.device());
     ip.ttl = random.percent(90)
                  ? 64
                  : static_cast<std::uint8_t>(1 + random.below(2));
@@ -139,8 +141,8 @@ void segment(Turn &turn, const Flow &flow, std::uint8_t flags,
         std::uint32_t isn = 0;
         if (synced && !host.canon.isn(key, isn))
             return {};
-        Tcp head = {flow.pport, host.canon.real_port(flow.hport), seq,
-                    isn + ack, flags};
+        Tcp head = {host.canon.real_port(flow.pport),
+                    host.canon.real_port(flow.hport), seq, isn + ack, flags};
         if (flags & tcp_syn)
             host.canon.begun(flow_key(flow.peer.view(), flow.host.view(),
                                       flow.pport, flow.hport),
@@ -156,6 +158,8 @@ void handshake(Turn &turn) {
     Flow flow = {};
     flow.device = turn.device();
     flow.host = turn.local(flow.device);
+    if (turn.world().translates() && random.percent(35))
+        flow.host = turn.peer(turn.device());
     flow.peer =
         random.percent(90) ? turn.world().local(flow.device, 9) : turn.far();
     flow.hport = turn.local_port();
@@ -226,9 +230,11 @@ void forge(Turn &turn) {
     std::uint8_t flag = random.pick(flags);
     std::size_t size = random.percent(30) ? 32 : 0;
     std::int32_t off = random.pick(offsets);
-    // Data that begins elsewhere must not cut a tag
+    // Data that begins elsewhere must not cut a tag; a SYN has a number, too
     if (size || flag & tcp_syn)
         off &= ~15;
+    if (flag & tcp_syn)
+        off--;
     segment(turn, *flow, flag, flow->seq + static_cast<std::uint32_t>(off),
             flow->ack + static_cast<std::uint32_t>(random.pick(offsets)), size);
 }
@@ -257,6 +263,15 @@ void foreign_flow(Turn &turn) {
     };
     if (near(*turn.pair().a, *other.a) || near(*turn.pair().b, *other.b))
         return;
+    // Who tracks connections wants to know what comes later
+    auto later = [&](const Host &host, const Host &theirs) {
+        std::uint32_t mine, isn;
+        return host.canon.isn(key, mine) && theirs.canon.isn(key, isn) &&
+               static_cast<std::int32_t>(mine - isn) > 0;
+    };
+    if (turn.world().translates() &&
+        later(*turn.pair().a, *other.a) != later(*turn.pair().b, *other.b))
+        return;
     Ip ip;
     ip.src = flow.peer;
     ip.dst = flow.host;
@@ -266,7 +281,8 @@ void foreign_flow(Turn &turn) {
         if (!theirs.canon.isn(key, isn))
             return {};
         return tcp(ip,
-                   {flow.pport, theirs.canon.real_port(flow.hport), flow.seq,
+                   {theirs.canon.real_port(flow.pport),
+                    theirs.canon.real_port(flow.hport), flow.seq,
                     isn + flow.ack, flag},
                    turn.payload(host, flag & tcp_psh ? 32 : 0));
     });
@@ -401,7 +417,7 @@ void arp_message(Turn &turn) {
     World &world = turn.world();
     Random &random = turn.random();
     unsigned device = turn.device();
-    Addr src = random.percent(85) ? turn.peer(device) : turn.any_source();
+    Addr src = random.percent(85) ? turn.peer(device) : turn.any_addr();
     Addr dst = random.percent(85) ? turn.local(device) : turn.any_addr();
     if (random.percent(10))
         dst = src;
@@ -472,10 +488,6 @@ void reflect(Turn &turn) {
         std::string bytes = theirs.history[which];
         std::size_t proto = turn.world().six() ? 6 : 9;
         if (bytes.size() > proto && bytes[proto] == IPPROTO_TCP)
-            return std::string();
-        // Nobody on a wire is 127.0.0.1, see World::learn()
-        if (bytes.size() >= 20 && bytes[0] >> 4 == 4 &&
-            get32(bytes, 12) == INADDR_LOOPBACK)
             return std::string();
         retag(host.canon.owner(), bytes);
         return frame(host.devices[device].mac, turn.world().peer_mac(device, 9),

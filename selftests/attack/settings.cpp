@@ -19,7 +19,8 @@ void must(int error, const char *what) {
 
 }  // namespace
 
-Settings::Settings(Random &random, bool six) {
+Settings::Settings(Random &random, bool six, bool translates)
+    : translates_(translates) {
     static const char *const filters[] = {"0", "0", "1", "2"};
     auto coin = [&] { return random.percent(50) ? "1" : "0"; };
     static const char *const cookies[] = {"0", "1", "2"};
@@ -60,6 +61,20 @@ Settings::Settings(Random &random, bool six) {
         {"ipv4/ip_no_pmtu_disc", "0"},
     };
     const char *forward = coin();
+    if (translates) {
+        forward = "1";
+        for (const char *name :
+             {"generic_timeout", "icmp_timeout", "icmpv6_timeout",
+              "udp_timeout", "udp_timeout_stream", "frag6_timeout",
+              "tcp_timeout_syn_sent", "tcp_timeout_syn_recv",
+              "tcp_timeout_fin_wait", "tcp_timeout_close_wait",
+              "tcp_timeout_last_ack", "tcp_timeout_time_wait",
+              "tcp_timeout_close", "tcp_timeout_max_retrans",
+              "tcp_timeout_unacknowledged"})
+            shared_.emplace_back(std::string("netfilter/nf_conntrack_") + name,
+                                 "36000");
+        shared_.emplace_back("netfilter/nf_conntrack_acct", "1");
+    }
     own_ = {{"ipv4/ip_forward", forward},
             {"ipv6/conf/all/forwarding", forward}};
     std::pair<const char *, const char *> confs[] = {
@@ -125,6 +140,10 @@ void Settings::configure(World &world, Host &host, unsigned number, bool moved,
     host.route = std::make_unique<Netlink>(NETLINK_ROUTE);
     if (sniff)
         host.listen();
+    // What has no other address of IPv6 sends from ::1 in a namespace, though
+    // that is not to be seen on a wire; in a context it sends nothing
+    if (world.six())
+        must(address(host, -1, Addr::parse("fd00::2"), 128, true), "lo");
     for (unsigned i = 0; i < world.device_count(); i++) {
         std::string name =
             "h" + std::to_string(number) + "d" + std::to_string(i);

@@ -12,9 +12,6 @@
 
 namespace attack {
 
-// Ports that sockets are bound to and those of the wire: few, so that they meet
-constexpr std::uint16_t host_ports[] = {1001, 1002, 1003, 1004};
-constexpr std::uint16_t peer_ports[] = {2001, 2002, 2003, 1001};
 // The last octets of neighbours; nobody knows the Ethernet address of the last
 constexpr unsigned peer_numbers[] = {9, 10, 11};
 
@@ -23,7 +20,7 @@ constexpr unsigned peer_numbers[] = {9, 10, 11};
 // Errors: std::system_error.
 class Settings {
   public:
-    Settings(Random &random, bool six);
+    Settings(Random &random, bool six, bool translates);
 
     // Of the machine: neighbours and redirects must not depend on the clock
     static void machine();
@@ -36,7 +33,7 @@ class Settings {
     bool cookies() const { return cookies_; }
 
   private:
-    bool cookies_;
+    bool cookies_, translates_;
     std::vector<std::pair<std::string, std::string>> shared_, own_;
 };
 

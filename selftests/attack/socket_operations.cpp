@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "settings.hpp"
 #include "world.hpp"
@@ -23,6 +24,8 @@ namespace attack {
 namespace {
 
 constexpr std::uint8_t raw_protocol = 253;
+// SO_ORIGINAL_DST of both families, whose headers do not go with the others
+constexpr int original_dst = 80;
 
 int level(const World &world) {
     return world.six() ? static_cast<int>(IPPROTO_IPV6)
@@ -53,6 +56,8 @@ void drop(Turn &turn, unsigned slot) {
     turn.pair().a->close_slot(slot);
     turn.pair().b->close_slot(slot);
     turn.pair().kinds[slot] = Kind::none;
+    if (std::exchange(turn.pair().members[slot], false))
+        turn.world().routes_changed();
 }
 
 void set(int fd, int at, int name, int value) {
@@ -427,7 +432,7 @@ void look(Turn &turn) {
     if (slot < 0)
         return;
     World &world = turn.world();
-    unsigned what = turn.random().below(6);
+    unsigned what = turn.random().below(7);
     bool tcp = turn.pair().kinds[slot] == Kind::tcp;
     turn.both(
         [&](Host &host) -> std::string {
@@ -460,6 +465,13 @@ void look(Turn &turn) {
                         fd, POLLIN | POLLOUT | POLLPRI | POLLRDHUP, 0};
                     poll(&poll_for, 1, 0);
                     return "events " + std::to_string(poll_for.revents);
+                }
+                case 5: {
+                    // Where it was to go before it was redirected
+                    size = sizeof(name);
+                    if (getsockopt(fd, level(world), original_dst, raw, &size))
+                        return outcome(-1);
+                    return name_text(host.canon, name, size);
                 }
                 default:
                     if (!tcp)
@@ -511,6 +523,9 @@ void membership(Turn &turn) {
         MCAST_LEAVE_GROUP,  MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_SOURCE_GROUP,
         MCAST_BLOCK_SOURCE, MCAST_UNBLOCK_SOURCE};
     int name = turn.random().pick(names);
+    // Who comes to a group or leaves it makes routes be looked up again
+    turn.pair().members[slot] = true;
+    turn.world().routes_changed();
     turn.both([&](Host &host) {
         group_source_req request = {};
         request.gsr_interface = host.devices[device].ifindex;

@@ -2,6 +2,9 @@
 
 #include <linux/if_ether.h>
 
+#include <set>
+#include <sstream>
+
 #include "settings.hpp"
 #include "tag.hpp"
 #include "world.hpp"
@@ -10,8 +13,29 @@ namespace attack {
 
 namespace {
 
+// Of a dump, the rows that are not in the other
+std::string rows_of(const std::string &text, const std::string &than) {
+    constexpr std::size_t most = 600;
+    std::stringstream stream(text), other(than);
+    std::multiset<std::string> there;
+    std::string row, out;
+    while (std::getline(other, row))
+        there.insert(row);
+    while (std::getline(stream, row) && out.size() < most) {
+        auto at = there.find(row);
+        if (at == there.end())
+            out += "\n#     " + escape(row);
+        else
+            there.erase(at);
+    }
+    return out.empty() ? "no more" : out;
+}
+
 // Where it is other than that
 std::string around(const std::string &text, const std::string &than) {
+    if (text.find('\n') != std::string::npos ||
+        than.find('\n') != std::string::npos)
+        return rows_of(text, than);
     constexpr std::size_t before = 80, most = 200;
     std::size_t at = 0;
     while (at < text.size() && at < than.size() && text[at] == than[at])
@@ -94,14 +118,6 @@ Addr Turn::group() {
                                           "ff3e::8000:1", "ff05::fb"};
     return Addr::parse(world_.six() ? random_.pick(groups6)
                                     : random_.pick(groups4));
-}
-
-Addr Turn::any_source() {
-    Addr addr = any_addr();
-    // Nobody on a wire is 127.0.0.1, see World::learn()
-    if (addr == Addr::v4(127, 0, 0, 1))
-        addr.bytes[3] = 2;
-    return addr;
 }
 
 Addr Turn::any_addr() {

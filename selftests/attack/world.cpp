@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "settings.hpp"
 #include "tag.hpp"
@@ -37,7 +38,9 @@ World::World(std::uint64_t seed, std::shared_ptr<Namespace> router,
     Place home{router_, 0};
     home.enter();
     contexts_ = std::make_unique<Family>();
-    Settings settings(random_, six());
+    // Not of the dice above, which everything else comes from
+    translates_ = Random(seed_, ~0u).percent(12);
+    Settings settings(random_, six(), translates_);
     cookies_ = settings.cookies();
     settings.apply(home);
     auto tag = static_cast<std::uint16_t>((seed_ & 0xfff) << 4);
@@ -57,9 +60,15 @@ World::World(std::uint64_t seed, std::shared_ptr<Namespace> router,
             Place{alone, 0}, static_cast<std::uint16_t>(tag | 8 | i));
         settings.apply(pair.b->place);
         // Same dice: what they configure is the same
-        for (Host *host : {pair.a.get(), pair.b.get()})
+        for (Host *host : {pair.a.get(), pair.b.get()}) {
             settings.configure(*this, *host, i, moved_,
                                sniff_ && (ctx || !default_too), Random(seed_));
+            if (!translates_)
+                continue;
+            host->canon.translate();
+            host->rules = std::make_unique<Rules>(
+                host->place, host == pair.a.get(), i, six());
+        }
         pairs_.push_back(std::move(pair));
     }
     settle();
@@ -110,8 +119,8 @@ namespace {
 const Operation &choose(Random &random) {
     static const std::vector<const Operation *> all = [] {
         std::vector<const Operation *> out;
-        for (const auto *list :
-             {&socket_operations, &packet_operations, &config_operations})
+        for (const auto *list : {&socket_operations, &packet_operations,
+                                 &config_operations, &nat_operations})
             for (const Operation &one : *list)
                 out.insert(out.end(), one.weight, &one);
         return out;
@@ -139,7 +148,7 @@ void World::step(std::uint32_t op) {
         Turn turn(*this, pair, op, random);
         operation.run(turn);
     }
-    if (operation.configures)
+    if (operation.configures || std::exchange(changed_, false))
         forget_routes();
     if (options_.sabotage && op % 50 == 49)
         sabotage();
@@ -263,10 +272,6 @@ void World::learn(Pair &pair, unsigned device, const Shown &a, const Shown &b) {
         flow.host.bytes[i] = static_cast<std::uint8_t>(bytes[at + i]);
         flow.peer.bytes[i] = static_cast<std::uint8_t>(bytes[at + size + i]);
     }
-    // Nobody on a wire is 127.0.0.1; where route_localnet lets it pass a
-    // context takes it for somebody else, a namespace for itself
-    if (flow.peer.family == AF_INET && flow.peer.bytes[0] == 127)
-        return;
     flow.hport = get16(bytes, head);
     flow.pport = get16(bytes, head + 2);
     flow.device = device;

@@ -43,6 +43,8 @@ struct Pair {
     unsigned number = 0;
     std::unique_ptr<Host> a, b;
     Kind kinds[slot_count] = {};
+    // May the socket be in groups?
+    bool members[slot_count] = {};
     std::vector<Flow> flows = {};
     // Fragments that were not sent yet, with the device they go to; of both
     std::vector<std::pair<unsigned, std::vector<std::string>>> waiting[2] = {};
@@ -93,7 +95,6 @@ class Turn {
     Addr far();
     Addr group();
     Addr any_addr();
-    Addr any_source();
     std::uint16_t local_port();
     std::uint16_t peer_port();
     std::size_t size();
@@ -138,6 +139,11 @@ class World {
     bool odd_protocols() const { return seed_ % 3 != 0; }
     // Do listeners make a cookie of every SYN?
     bool cookies() const { return cookies_; }
+    // Do its hosts translate addresses and ports (nat.hpp)?
+    bool translates() const { return translates_; }
+
+    // Other than by an operation that always does it
+    void routes_changed() { changed_ = true; }
 
     void note(const std::string &text);
     // What the operation is about, for whoever reads of a difference
@@ -163,9 +169,10 @@ class World {
     int family_;
     unsigned devices_;
     unsigned mtu_;
-    bool by_option_, moved_, sniff_, cookies_;
+    bool by_option_, moved_, sniff_, cookies_, translates_;
     std::uint64_t seed_;
     std::uint32_t op_ = 0;
+    bool changed_ = false;
     std::string said_;
 };
 
@@ -181,8 +188,10 @@ struct Operation {
 extern const std::vector<Operation> socket_operations;
 extern const std::vector<Operation> packet_operations;
 extern const std::vector<Operation> config_operations;
+extern const std::vector<Operation> nat_operations;
 
 // Reads all that a socket has; as text
 std::string read_all(Host &host, unsigned slot, Kind kind);
+std::string errno_text(int error);
 
 }  // namespace attack
