@@ -81,9 +81,6 @@ std::pair<std::string, std::string> rule(Turn &turn) {
         text = "oifname " + name;
     if (chain == "pre" && random.percent(30))
         text = "iifname " + name;
-    // In a context masquerading finds no ::1, see nf_nat_masquerade_ipv6()
-    if (chain == "post" && text.empty() && turn.world().six())
-        text = "oifname != \"lo\" ";
     text += match(turn, source, ports);
     Addr addr = some_host(turn);
     std::uint16_t port = !ports || random.percent(60) ? std::uint16_t(0)
