@@ -112,6 +112,8 @@ void Settings::machine() {
         set("anycast_delay", "0");
         set("proxy_delay", "0");
     }
+    // Marked as written in all devices that are made, as by sysctl.d
+    sysctl("ipv4/conf/default/rp_filter", "0");
     // One redirect to each host, and no second one
     sysctl("ipv4/route/redirect_number", "1");
     sysctl("ipv4/route/redirect_silence", "1000000");

@@ -7,11 +7,13 @@ Guards kernel/net/vrctx/conf.c and what reads the values: IN_DEV_NET_ALL(),
 vrctx_ip6_forwards(), and that a write in context 0 leaves a context that has
 values of its own alone.
 """
+import contextlib
 import errno as E
 
 from vr_fam import ip, only, pick
 from vr_net import HIP, Lab, inside
 from vr_pkt import Wire, udp_datagram
+from vr_rt import Rtnl
 from vr_tap import eq, params, refused, run
 
 LAB = Lab(1, 2, hosts=False)
@@ -150,6 +152,27 @@ def test_default():
     eq(get(1, "ipv4.conf.d1.send_redirects"), 0, "0 changes its own")
     for n in (1, 2):
         RT.link_del(f"d{n}")
+
+
+@only(4)
+def test_default_marked():
+    """what a device has from conf.default of 0 is not a value of its own"""
+    fresh()
+    put(0, "ipv4.conf.default.rp_filter", 0)
+    put(1, "ipv4.conf.default.rp_filter", 1)
+    RT.link_add("d1", "dummy")
+    LAB.vr.move("d1", 1)
+    with inside(1), contextlib.closing(Rtnl()) as own:
+        own.link_add("d2", "dummy")
+    for dev in ("d1", "d2"):
+        eq(get(1, f"ipv4.conf.{dev}.rp_filter"), 1, dev)
+        RT.link_del(dev)
+    # but one that the device was given stays
+    RT.link_add("d1", "dummy")
+    put(0, "ipv4.conf.d1.rp_filter", 2)
+    LAB.vr.move("d1", 1)
+    eq(get(1, "ipv4.conf.d1.rp_filter"), 2, "its own")
+    RT.link_del("d1")
 
 
 @params((1, 2), (2, 1))

@@ -286,6 +286,18 @@ def test_flow_crosses():
     LAB.rt.link_del("far")
 
 
+@only(6)
+def test_loopback():
+    """what goes to ::1 is masqueraded as ::1 in each context"""
+    with rules(chain("postrouting", 'oifname "lo" udp dport 59 masquerade',
+                     kind="nat", prio="srcnat")):
+        for ctx in (0, 1):
+            with sock(UDP, ctx, ("::1", 4703)) as one, \
+                    sock(UDP, ctx, ("::1", 59)) as two:
+                one.sendto(b"x", ("::1", 59))
+                eq(two.recvfrom(9)[1][0], "::1", f"source in {ctx}")
+
+
 def test_lo_address():
     """an address that context 0 removes from lo is nobody else's there"""
     def change(ctx, cmd):

@@ -88,6 +88,17 @@ static void vrctx_conf6_forward(struct net_device *dev, int on)
 #endif
 }
 
+/* A device inherits what was written to "default" of its namespace, or of the
+ * initial one, with the mark that it was written: no value of the device's own.
+ */
+static bool vrctx_conf4_inherited(const struct in_device *in_dev, int i)
+{
+	const struct ipv4_devconf *dflt = dev_net(in_dev->dev)->ipv4.devconf_dflt;
+
+	return test_bit(i, dflt->state) &&
+	       in_dev->cnf.data[i] == dflt->data[i];
+}
+
 /* Entry @i of "default" holds for the devices that have none of their own */
 static void vrctx_conf4_dflt(struct in_device *in_dev,
 			     const struct vrctx_conf *conf, int i)
@@ -109,8 +120,11 @@ void vrctx_conf_enter(struct net_device *dev)
 	if (!conf)
 		return;
 	if (in_dev) {
-		for (i = 0; i < IPV4_DEVCONF_MAX; i++)
+		for (i = 0; i < IPV4_DEVCONF_MAX; i++) {
+			if (vrctx_conf4_inherited(in_dev, i))
+				clear_bit(i, in_dev->cnf.state);
 			vrctx_conf4_dflt(in_dev, conf, i);
+		}
 		vrctx_conf4_forward(in_dev,
 				    IPV4_DEVCONF(conf->dflt4, FORWARDING));
 	}
