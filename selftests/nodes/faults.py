@@ -231,6 +231,8 @@ def test_frozen():
         lab(f"stop {LEAD}")
         LAB.unplugged.add(LEAD)
         others()
+        # from now on it may be the lead again at any time
+        LAB.lead = 0
         lab(f"cont {LEAD}")
         began, last = time.monotonic(), 0
         # as soon as it can know of the others it is the lead no more
