@@ -14,6 +14,7 @@ import errno
 import faulthandler
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -143,6 +144,12 @@ class Node(Host):
     def stop(self, name, sig=signal.SIGKILL):
         self.send_signal(name, sig)
         self.daemons[name].wait(20 * slow())
+
+    def limit_files(self, name, count=None):
+        """A daemon has no more descriptors than that, or than it has now."""
+        pid = self.daemons[name].pid
+        count = count or len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, 4096))
 
     def background(self, *cmd):
         self.popen(*cmd, log="background")
@@ -365,5 +372,5 @@ def run(scope, lab, limit=240):
         lab.end()
 
 
-__all__ = ["BUILD", "Bind", "HERE", "Lab", "Node", "check", "colons", "eq",
+__all__ = ["BUILD", "Bind", "HERE", "Lab", "Node", "VRCTL", "check", "colons", "eq",
            "errno", "json", "mac", "run", "slow", "wait"]
