@@ -14,6 +14,7 @@ import errno
 import faulthandler
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -56,8 +57,10 @@ def span(num):
     return 20000 + 1000 * num, 20999 + 1000 * num
 
 
-def echo(listener):
-    """Give back what comes, on all connections, until the listener is shut."""
+def echo(listener, name=b""):
+    """Give back what comes behind a name, on all connections, until the
+    listener is shut.
+    """
     events = selectors.DefaultSelector()
     events.register(listener, selectors.EVENT_READ)
     while True:
@@ -71,7 +74,7 @@ def echo(listener):
                 continue
             try:
                 data = key.fileobj.recv(4096)
-                key.fileobj.sendall(data)
+                key.fileobj.sendall(data and name + data)
             except OSError:
                 data = b""
             if not data:
@@ -122,8 +125,15 @@ class Node(Host):
         self.run("mkdir", "-p", "/var/lib/corosync", "/var/run/corosync")
         self.daemons["corosync"] = self.popen("corosync", "-f")
 
+    def start_guard(self):
+        self.daemons["guard"] = self.popen(f"{BUILD}/vrd/vrd", "--guard",
+                                           log="guard")
+
     def start_vrd(self):
+        """And, if it is not there, what looks after its kernel without it"""
         self.run("mkdir", "-p", "/run/vrctx")
+        if "guard" not in self.daemons:
+            self.start_guard()
         self.daemons["vrd"] = self.popen(f"{BUILD}/vrd/vrd", "-v")
         wait(lambda: self.cluster("status"), f"vrd on node {self.num}", 60)
 
@@ -134,6 +144,12 @@ class Node(Host):
     def stop(self, name, sig=signal.SIGKILL):
         self.send_signal(name, sig)
         self.daemons[name].wait(20 * slow())
+
+    def limit_files(self, name, count=None):
+        """A daemon has no more descriptors than that, or than it has now."""
+        pid = self.daemons[name].pid
+        count = count or len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (count, 4096))
 
     def background(self, *cmd):
         self.popen(*cmd, log="background")
@@ -174,12 +190,23 @@ class Node(Host):
         one.listen(64)
         return one
 
-    def echo(self, port):
+    def echo(self, port, name=b""):
         """The same; what comes is given back, as long as the node lives."""
         one = self.serve(port)
         one.settimeout(None)
         one.listen(1024)
-        threading.Thread(target=echo, args=(one,), daemon=True).start()
+        threading.Thread(target=echo, args=(one, name), daemon=True).start()
+
+    def echo_udp(self, port, name):
+        """Who asks gets the name, as long as the node lives."""
+        one = self.socket(socket.SOCK_DGRAM)
+        one.settimeout(None)
+        one.bind((SHARED, port))
+
+        def loop():
+            while True:
+                one.sendto(name, one.recvfrom(4096)[1])
+        threading.Thread(target=loop, daemon=True).start()
 
     def last_words(self):
         out = ""
@@ -200,6 +227,7 @@ class Lab(Segment):
         super().__init__()
         self.order, self.token, self.extra = order, token * slow(), extra
         self.lead, self.unplugged = order[0], set()
+        self.bundle = None      # what a node needs to join
         self.nodes = {num: self.node(num) for num in sorted(order)}
 
     def node(self, num):
@@ -236,17 +264,38 @@ class Lab(Segment):
             raise
 
     def start_nodes(self):
-        bundle = None
         for node in self.nodes.values():
-            if bundle:
-                node.join_cluster(bundle, self.extra)
-            else:
-                bundle = node.make_cluster(self.words(), self.extra)
-            node.start_corosync()
+            self.begin(node)
         for node in self.nodes.values():
             node.start_vrd()
             node.have_address()             # not before
         self.settled(self.order[0])
+
+    def begin(self, node):
+        """All that comes before vrd"""
+        if self.bundle:
+            node.join_cluster(self.bundle, self.extra)
+        else:
+            self.bundle = node.make_cluster(self.words(), self.extra)
+        node.start_corosync()
+
+    def off(self, num):
+        """The machine of a node is switched off."""
+        for dev in "pi":
+            self.switch.rt.link_del(f"{dev}{num}")
+        self.nodes[num].kill()
+        self.unplugged.add(num)
+
+    def on(self, num):
+        """It is there again, and knows nothing but its configuration."""
+        node = self.nodes[num] = self.again(num)
+        self.begin(node)
+        node.start_vrd()
+        node.have_address()
+        self.unplugged.discard(num)
+
+    def again(self, num):
+        return self.node(num)
 
     def settled(self, lead, nodes=None):
         """Wait until these nodes, or all, are one cluster with that lead, and
@@ -265,6 +314,13 @@ class Lab(Segment):
             return True
         wait(there, f"nodes {nodes} with lead {lead}", 90)
         self.lead = lead
+
+    def answered_by(self, lead):
+        """Wait until one Ethernet address answers for the address, the
+        lead's.
+        """
+        wait(lambda: self.ask() == [mac(lead)],
+             f"node {lead} alone to answer for the address")
 
     def cut(self, num, up=False, dev="i"):
         """The cable of a node to the interconnect (or "p": to the clients)"""
@@ -316,5 +372,5 @@ def run(scope, lab, limit=240):
         lab.end()
 
 
-__all__ = ["BUILD", "Bind", "HERE", "Lab", "Node", "check", "colons", "eq",
+__all__ = ["BUILD", "Bind", "HERE", "Lab", "Node", "VRCTL", "check", "colons", "eq",
            "errno", "json", "mac", "run", "slow", "wait"]

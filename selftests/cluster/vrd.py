@@ -10,12 +10,14 @@ import threading
 import time
 
 # first: it makes the others known
-from vr_vrd import HERE, Bind, Lab, check, eq, errno, mac, run, slow, wait
+from vr_vrd import HERE, Bind, Lab, check, eq, errno, run, slow, wait
 from vr_dhost import SHARED
 from vr_net import connect
+from vr_tap import params
 
 LAB = Lab()
 NODES = LAB.nodes
+answers = LAB.answered_by
 LAB.start()
 
 
@@ -27,11 +29,6 @@ def dial(port):
 def talk(one, other, word):
     one.sendall(word)
     eq(other.recv(100), word, "what came")
-
-
-def answers(lead):
-    """Wait until one Ethernet address answers for the address, the lead's."""
-    wait(lambda: LAB.ask() == [mac(lead)], f"node {lead} alone to answer ARP")
 
 
 def test_lead():
@@ -145,21 +142,43 @@ def test_vrd_of_lead_killed():
 
 
 def test_vrd_gone():
-    """a daemon that does not come back: its ports are released"""
-    node = NODES[3]
+    """the lead's daemon does not come back: no ports, not the lead"""
+    node = NODES[1]
     with node.serve(83):
         node.stop("vrd")
-        wait(lambda: not NODES[1].ports(), "its ports to be released", 40)
-        one = Bind(NODES[2], 83)
+        wait(lambda: not NODES[2].ports(), "its ports to be released", 40)
+        LAB.settled(2, (2, 3))
+        eq(node.kernel()["lead"], 0, "its kernel's lead")
+        answers(2)
+        one = Bind(NODES[3], 83)
         eq(one.end(), 0, "bind() elsewhere")
         node.start_vrd()
         LAB.settled(1)
         eq(node.state()["conflicts"], 1, "it knows")
-        eq(node.ports(), {("tcp", 83): 2}, "whose it is")
+        eq(node.ports(), {("tcp", 83): 3}, "whose it is")
         one.sock.close()
         # it is free again, and there is a socket for it
-        wait(lambda: NODES[1].ports() == {("tcp", 83): 3}, "the old owner")
+        wait(lambda: NODES[2].ports() == {("tcp", 83): 1}, "the old owner")
     wait(lambda: not NODES[1].ports(), "no port")
+
+
+@params(("vrd", "corosync", 94), ("corosync", "vrd", 95))
+def test_both_stopped(first, second, port):
+    """both daemons of the lead end, in any order: the lead moves"""
+    node = NODES[1]
+    with NODES[2].serve(port) as listener, dial(port) as far:
+        near = listener.accept()[0]
+        for name in (first, second):
+            node.stop(name, signal.SIGTERM)
+        LAB.settled(2, (2, 3))
+        wait(lambda: node.kernel()["lead"] == 0, "no lead in its kernel")
+        answers(2)
+        talk(far, near, b"by the new lead")
+        node.start_corosync()
+        node.start_vrd()
+        LAB.settled(1)
+        answers(1)
+        near.close()
 
 
 def test_drain():

@@ -27,6 +27,7 @@ EXTRA = ('shared = ["tcp/8080", "udp/53"]\n'
 
 LAB = Lab(extra=EXTRA)
 NODES = LAB.nodes
+answers = LAB.answered_by
 LAB.start()
 for one_node in NODES.values():
     one_node.rt.addr4("eth0", FOUR + "/24")
@@ -86,11 +87,6 @@ def owners(num=1):
 def nothing():
     for num in NODES:
         wait(lambda n=num: not owners(n), "no port")
-
-
-def answers(lead):
-    """Wait until one Ethernet address answers for the address, the lead's."""
-    wait(lambda: LAB.ask() == [mac(lead)], f"node {lead} alone to answer")
 
 
 def test_lead():

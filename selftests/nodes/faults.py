@@ -8,20 +8,17 @@ need no machine of their own are in ../cluster/vrd.py.
 """
 import contextlib
 import errno
-import selectors
 import signal
-import socket
-import struct
 import threading
 import time
 
 # first: it makes the others known
 from vr_guests import INTERCONNECT, LEAD, Guests
-from vr_dhost import SHARED, mac
+from vr_client import Crowd, Stream
+from vr_dhost import mac
 from vr_lab import lab
-from vr_net import TIMEOUT, connect
 from vr_tap import check, eq, slow, wait
-from vr_vrd import HERE, Bind, run
+from vr_vrd import HERE, VRCTL, Bind, run
 
 TOKEN = 1000            # ms, times slow()
 DETECTION = 2.2 * TOKEN * slow() / 1000
@@ -33,95 +30,16 @@ NODES = LAB.nodes
 LAB.start()
 
 
-class Crowd:
-    """Connections of the client."""
-
-    def __init__(self, count):
-        with LAB.client:
-            self.conns = [connect((SHARED, STAY[1 + i % 2]),
-                                  timeout=2 * TIMEOUT) for i in range(count)]
-        self.round = 0
-
-    def alive(self):
-        """How many give back what is sent, on each another thing."""
-        self.round += 1
-        count = 0
-        for num, one in enumerate(self.conns):
-            with contextlib.suppress(OSError):
-                one.sendall(struct.pack("=II", num, self.round))
-        for num, one in enumerate(self.conns):
-            with contextlib.suppress(OSError):
-                count += one.recv(8) == struct.pack("=II", num, self.round)
-        return count
-
-
-class Stream(threading.Thread):
-    """New connections to the nodes that stay, each 50 ms, as long as a test
-    takes. .done is a list of (begin, end, errno).
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.stop, self.done = threading.Event(), []
-        self.events = selectors.DefaultSelector()
-        with LAB.client:
-            self.start()        # it stays in the namespace of the client
-
-    def begin(self, port):
-        one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        one.setblocking(False)
-        one.connect_ex((SHARED, port))
-        self.events.register(one, selectors.EVENT_WRITE, time.monotonic())
-
-    def run(self):
-        count, due = 0, time.monotonic()
-        end = None
-        while not end or (self.events.get_map() and time.monotonic() < end):
-            if self.stop.is_set() and not end:
-                end = time.monotonic() + 2 * TIMEOUT
-            if not end and time.monotonic() >= due:
-                self.begin(STAY[1 + count % 2])
-                count, due = count + 1, time.monotonic() + 0.05
-            for key, _ in self.events.select(0.02):
-                err = key.fileobj.getsockopt(socket.SOL_SOCKET,
-                                             socket.SO_ERROR)
-                self.done.append((key.data, time.monotonic(), err))
-                self.events.unregister(key.fileobj)
-                key.fileobj.close()
-        for key in list((self.events.get_map() or {}).values()):
-            self.done.append((key.data, time.monotonic(), errno.ETIMEDOUT))
-            key.fileobj.close()
-
-    def since(self, when):
-        """End of the first that began then and was answered."""
-        return min((end for began, end, err in list(self.done)
-                    if began > when and not err), default=None)
-
-    def __enter__(self):
-        wait(lambda: self.since(0), "a connection")
-        return self
-
-    def __exit__(self, *exc):
-        self.stop.set()
-        self.join()
-        lost = [errno.errorcode[err] for _, _, err in self.done if err]
-        longest = max(end - began for began, end, _ in self.done)
-        print(f"# {len(self.done)} new connections, {len(lost)} lost "
-              f"{sorted(set(lost))}, the slowest took {longest:.2f} s")
-        if not exc[0]:
-            eq(lost, [], "new connections that failed")
-
-
 CROWD = []
+answers = LAB.answered_by
+
+
+def stream():
+    return Stream(LAB, [*STAY.values()])
 
 
 def all_alive():
     eq(CROWD[0].alive(), COUNT, "connections that live")
-
-
-def answers(lead):
-    """Wait until one Ethernet address answers for the address, the lead's."""
-    wait(lambda: LAB.ask() == [mac(lead)], f"node {lead} alone to answer ARP")
 
 
 def back():
@@ -185,20 +103,21 @@ def test_start():
     answers(LEAD)
     for num, port in STAY.items():
         NODES[num].echo(port)
-    CROWD.append(Crowd(COUNT))
+    CROWD.append(Crowd(LAB, COUNT, [*STAY.values()]))
     all_alive()
 
 
 def test_vrd_killed():
     """kill -9 vrd of the lead: it goes on as the lead; then vrd is back"""
     before = epoch()
-    with Stream():
+    with stream():
         NODES[LEAD].stop("vrd")
         wait(lambda: [m["state"] for m in NODES[1].cluster("members")
                       if m["node"] == LEAD] == ["no-daemon"], "its end")
         eq(NODES[1].state()["lead"], LEAD, "lead")
         answers(LEAD)
         all_alive()
+        eq(Bind(NODES[LEAD], 7000).end(), errno.EADDRINUSE, "bind() there")
         NODES[LEAD].start_vrd()
         back()
     check(epoch() > before, "epoch")
@@ -206,7 +125,7 @@ def test_vrd_killed():
 
 def test_rolling_restart():
     """vrd of each node is restarted, one after the other"""
-    with Stream():
+    with stream():
         for num, node in NODES.items():
             node.stop("vrd", signal.SIGTERM)
             node.start_vrd()
@@ -217,7 +136,7 @@ def test_rolling_restart():
 
 def test_corosync_killed():
     """kill -9 corosync of the lead: it is not the lead any more"""
-    with Stream():
+    with stream():
         NODES[LEAD].stop("corosync")
         others()
         eq(NODES[LEAD].kernel()["lead"], 0, "lead in its kernel")
@@ -227,10 +146,12 @@ def test_corosync_killed():
 
 def test_frozen():
     """the lead is stopped longer than the others wait, and goes on"""
-    with Stream():
+    with stream():
         lab(f"stop {LEAD}")
         LAB.unplugged.add(LEAD)
         others()
+        # from now on it may be the lead again at any time
+        LAB.lead = 0
         lab(f"cont {LEAD}")
         began, last = time.monotonic(), 0
         # as soon as it can know of the others it is the lead no more
@@ -245,7 +166,7 @@ def test_frozen():
 
 def test_interconnect_cut():
     """the interconnect of the lead is cut: silent, the others go on"""
-    with Stream():
+    with stream():
         LAB.cut(LEAD)
         others()
         wait(lambda: NODES[LEAD].kernel()["lead"] == 0, "no lead of its own")
@@ -256,7 +177,7 @@ def test_interconnect_cut():
 
 def test_client_side_cut():
     """the lead has no carrier on the side of the clients: the lead moves"""
-    with Stream():
+    with stream():
         LAB.cut(LEAD, dev="p")
         LAB.settled(2)
         answers(2)
@@ -267,7 +188,7 @@ def test_client_side_cut():
 
 def test_one_way():
     """the lead hears the others, but they do not hear it"""
-    with Stream():
+    with stream():
         with wrong(f"drop {INTERCONNECT} {LEAD} * 100",
                    f"drop {INTERCONNECT} {LEAD} * 0"):
             others()
@@ -279,7 +200,7 @@ def test_one_way():
 def test_loss():
     """a fifth of all frames between nodes is lost: the lead stays"""
     with wrong(f"drop {INTERCONNECT} * * 20", f"drop {INTERCONNECT} * * 0"):
-        with Stream():
+        with stream():
             steady(3 * DETECTION)
         # some grants may come too late, but no port has two owners
         for port in range(7000, 7005):
@@ -335,6 +256,31 @@ def test_disk_full():
     back()
 
 
+def test_no_descriptors():
+    """the daemon of the lead can open nothing any more, and then it can"""
+    node = NODES[LEAD]
+
+    def says(what):
+        return what in node.log("vrd")
+    node.limit_files("vrd")
+    with stream():
+        one = Bind(node, 7350)
+        eq(one.end(), 0, "bind() there")
+        one.sock.close()
+        contend(7351)
+        steady(1)
+        node.background(VRCTL, "cluster", "status")
+        wait(lambda: says("nobody can ask: Too many open files"), "a complaint")
+        node.stop("corosync")
+        others()
+        wait(lambda: node.kernel()["lead"] == 0, "no lead in its kernel")
+        node.limit_files("vrd")
+        node.start_corosync()
+        contend(7352)
+        node.limit_files("vrd", 1024)
+        back()
+
+
 def test_join_under_load():
     """a node leaves and comes back while ports are bound all the time"""
     stop, count, failed = threading.Event(), [0], []
@@ -347,7 +293,7 @@ def test_join_under_load():
             one.sock.close()
             count[0] += 1
     busy = threading.Thread(target=load)
-    with Stream():
+    with stream():
         busy.start()
         try:
             NODES[LEAD].drain()
@@ -382,16 +328,16 @@ def test_crash():
          "corosync to be watched")
     LAB.dead.add(LEAD)
     LAB.unplugged.add(LEAD)
-    with Stream() as stream:
+    with stream() as flow:
         # the answer to this is on its way then
         NODES[LEAD].background("sh", "-c",
                                "sleep 0.5; echo c >/proc/sysrq-trigger")
         wait(lambda: noticed()[1] == [1], "corosync to say so", 30)
         when = noticed()[0]
         # one that began before it waits longer for its next attempt
-        first = wait(lambda: stream.since(when - 0.05), "a new connection")
+        first = wait(lambda: flow.since(when - 0.05), "a new connection")
         others()
-    before = max(end for _, end, err in stream.done if end < when and not err)
+    before = max(end for _, end, err in flow.done if end < when and not err)
     print(f"# corosync noticed {when - before:.2f} s after the last new "
           "connection, the next was there "
           f"{(first - when) * 1000:.0f} ms later")

@@ -79,18 +79,23 @@ class Far(There):
 class Guests(Lab):
     """Node 3 is the best lead, node 1 the last one: that cannot crash."""
 
-    def __init__(self, token):
+    def __init__(self, token, extra=""):
         for num in (2, LEAD):
-            subprocess.run(
-                ["on", str(num), f"VR_SLOW={slow()} setsid python3 "
-                 f"{HERE}/vr_guests.py {num} </dev/null >/tmp/agent.log "
-                 "2>&1 &"], check=True)
+            self.start_agent(num)
         self.cables = Netns(new=False)
         self.dead = set()
-        super().__init__((LEAD, 2, HERE_NODE), token)
+        super().__init__((LEAD, 2, HERE_NODE), token, extra)
         # a thousand connections would fill the socket: ARP and ICMP only
         self.packet.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER,
                                struct.pack("HP", len(FILTER), FILTER_AT))
+
+    @staticmethod
+    def start_agent(num):
+        """Once the guest is up"""
+        subprocess.run(
+            ["on", str(num), f"VR_SLOW={slow()} setsid python3 "
+             f"{HERE}/vr_guests.py {num} </dev/null >/tmp/agent.log 2>&1 &"],
+            check=True)
 
     def node(self, num):
         if num == HERE_NODE:
@@ -111,6 +116,21 @@ class Guests(Lab):
             control(rt, HERE_NODE)
         for num in range(3):
             wait(lambda num=num: rt.running(f"eth{num}"), f"eth{num}")
+
+    def off(self, num):
+        """A guest boots at once; it has no programs, no address."""
+        if num == HERE_NODE:
+            super().off(num)
+        else:
+            lab(f"reset {num}")
+            self.unplugged.add(num)
+        self.dead.add(num)
+
+    def again(self, num):
+        if num != HERE_NODE:
+            self.start_agent(num)
+        self.dead.discard(num)
+        return self.node(num)
 
     def cut(self, num, up=False, dev="i"):
         """The interconnect without a trace, that to the clients with one."""

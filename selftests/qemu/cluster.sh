@@ -60,6 +60,7 @@ done
 start='mkdir -p /var/lib/corosync /run/corosync /run/vrctx /var/log
 insmod /repo/build/modules/$VRCTX_FLAVOUR/vr_dhost.ko
 setsid corosync -f </dev/null >/var/log/corosync.log 2>&1 &
+setsid /repo/build/userspace/vrd/vrd --guard </dev/null >/var/log/guard.log 2>&1 &
 setsid /repo/build/userspace/vrd/vrd </dev/null >/var/log/vrd.log 2>&1 &'
 for ((k = 1; k <= count; k++)); do
 	at "$k" "$start"

@@ -16,6 +16,7 @@ what is wrong:
 	link NODE SEGMENT on|off	its cable, which it can see
 	stop NODE, cont NODE		its machine, with its clock
 	quit NODE			its plug is pulled
+	reset NODE			and put in again: it boots
 """
 import collections
 import heapq
@@ -157,6 +158,12 @@ class Hub:
                          up={"on": True, "off": False}[state])
         elif verb in ("stop", "cont", "quit"):
             self.machine(int(args[0]), verb)
+        elif verb == "reset":
+            # A reset is an end (-no-reboot) up to the first one that is asked
+            # for: the firmware makes one more of it, when it has begun.
+            node, = args
+            self.machine(int(node), "set-action", reboot="reset")
+            self.machine(int(node), "system_reset")
         else:
             raise ValueError("unknown request")
 

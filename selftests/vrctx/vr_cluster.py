@@ -271,11 +271,13 @@ class Wires:
         return self.nodes
 
     def sync(self, kinds=(ETH,)):
-        """All frames that came until the lead has replied to a ping, and then
-        the nodes: whatever went through a lead to a node was before these.
+        """All frames that came until the lead, if it is known, has replied to
+        a ping, and then the nodes: whatever went through a lead to a node was
+        before these.
         """
         out = []
-        for num, node in [(self.lead, None), *self.reached().items()]:
+        lead = [(self.lead, None)] if self.lead else []
+        for num, node in [*lead, *self.reached().items()]:
             self.mark += 1
             to = node.ip if node else SHARED
             probe = icmp(*ECHO_REQUEST, 0x76730000 + self.mark, b"sync",

@@ -12,6 +12,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "log.hpp"
+
 namespace vrd {
 namespace {
 
@@ -19,6 +21,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t request_max = 200;
 constexpr std::uint64_t drain_ms = 10000;
+constexpr std::uint64_t deaf_ms = 100;
 
 vr::Error failed(const std::string &what) {
     return {errno, what, {}};
@@ -149,7 +152,8 @@ vr::Result<Control> Control::open(const std::string &where) {
 // ---- clients ----
 
 void Control::wait_for(std::vector<pollfd> &fds) const {
-    fds.push_back({listener_.get(), POLLIN, 0});
+    if (!deaf_until_)
+        fds.push_back({listener_.get(), POLLIN, 0});
     for (const Client &client : clients_)
         fds.push_back({client.fd.get(),
                        static_cast<short>(
@@ -174,12 +178,17 @@ void Control::happened(std::span<const pollfd> fds, Machine &machine,
     }
     std::erase_if(clients_, [](const Client &one) { return one.gone; });
     if (more)
-        accept();
+        accept(now_ms);
 }
 
-void Control::accept() {
+void Control::accept(std::uint64_t now_ms) {
     vr::Fd fd(::accept4(listener_.get(), nullptr, nullptr,
                         SOCK_CLOEXEC | SOCK_NONBLOCK));
+    // Who asks waits. The machine goes on, which needs no further one.
+    if (!fd && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+        warn(failed("nobody can ask").text());
+        deaf_until_ = now_ms + deaf_ms;
+    }
     if (fd && clients_.size() < clients_max)
         clients_.push_back({std::move(fd)});
 }
@@ -258,11 +267,14 @@ void Control::run(Client &client, Machine &machine, std::uint64_t now_ms) {
 }
 
 bool Control::waits() const {
-    return std::ranges::any_of(
-        clients_, [](const Client &one) { return one.drains_until != 0; });
+    return deaf_until_ || std::ranges::any_of(clients_, [](const Client &one) {
+               return one.drains_until != 0;
+           });
 }
 
 void Control::look(const Machine &machine, std::uint64_t now_ms) {
+    if (now_ms >= deaf_until_)
+        deaf_until_ = 0;
     for (Client &client : clients_) {
         std::string why;
         if (!client.drains_until)

@@ -57,7 +57,7 @@ class Control {
     };
 
     explicit Control(vr::Fd listener) : listener_(std::move(listener)) {}
-    void accept();
+    void accept(std::uint64_t now_ms);
     void read(Client &client, Machine &machine, std::uint64_t now_ms);
     void run(Client &client, Machine &machine, std::uint64_t now_ms);
     static void write(Client &client);
@@ -65,6 +65,7 @@ class Control {
                        bool last = true);
 
     vr::Fd listener_;
+    std::uint64_t deaf_until_ = 0;  // there were no descriptors
     std::list<Client> clients_;
 };
 

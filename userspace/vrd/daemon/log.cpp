@@ -2,6 +2,7 @@
 
 #include "log.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
@@ -37,10 +38,18 @@ void log(Note::Level level, const std::string &text) {
     static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
     if (level < least)
         return;
+    std::string line = name(level).number + text + "\n";
+    // The journal has the time.
+    if (!journal) {
+        using namespace std::chrono;
+        char now[32];
+        std::snprintf(
+            now, sizeof(now), "%.6f ",
+            duration<double>(steady_clock::now().time_since_epoch()).count());
+        line =
+            std::string(now) + "vrd: " + name(level).word + ": " + text + "\n";
+    }
     // Full disks and closed pipes must not stop anything.
-    std::string line =
-        journal ? name(level).number + text + "\n"
-                : std::string("vrd: ") + name(level).word + ": " + text + "\n";
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

@@ -3,7 +3,6 @@
 // vrd: one host on many nodes.
 
 #include <getopt.h>
-#include <linux/netlink.h>
 
 #include <cerrno>
 #include <chrono>
@@ -13,6 +12,7 @@
 #include <thread>
 
 #include "daemon.hpp"
+#include "guard.hpp"
 #include "log.hpp"
 
 namespace {
@@ -25,6 +25,8 @@ constexpr char help[] =
     "  -s, --socket PATH  for vrctl cluster, default: /run/vrctx/vrd.sock\n"
     "  -t, --test         read the configuration, say what is wrong, end\n"
     "      --fence        stop being the lead of all addresses, and end\n"
+    "      --guard        do so whenever neither the cluster nor a daemon is "
+    "there\n"
     "  -v, --verbose      say more\n"
     "  -h, --help         show this help\n"
     "  -V, --version      show the version\n";
@@ -48,24 +50,7 @@ vrd::Node wait_for_number() {
     }
 }
 
-// For when there is no daemon: no lead, whatever the epoch.
-int fence(const vrd::Config &config) {
-    int status = exit_ok;
-    auto socket = vr::netlink::open(NETLINK_GENERIC);
-    if (!socket)
-        return failed(socket.error());
-    auto client = vr::Client::open_dhost(*std::move(socket));
-    if (!client)
-        return failed(client.error());
-    for (const vrd::Address &address : config.addresses) {
-        auto ok = vr::dhost::set_lead(*client, address.key, 0);
-        if (!ok && ok.error().code != ENOENT)
-            status = failed(ok.error());
-    }
-    return status;
-}
-
-enum class Task { run, test, fence };
+enum class Task { run, test, fence, guard };
 
 int run(const std::string &path, const std::string &control, Task task) {
     auto config = vrd::read_config(path);
@@ -73,8 +58,11 @@ int run(const std::string &path, const std::string &control, Task task) {
         return failed(config.error());
     if (task == Task::test)
         return exit_ok;
-    if (task == Task::fence)
-        return fence(*config);
+    if (task == Task::fence || task == Task::guard) {
+        auto ok = task == Task::fence ? vrd::fence(*config, false)
+                                      : vrd::Guard(*config, control).run();
+        return ok ? exit_ok : failed(ok.error());
+    }
     if (!config->node)
         config->node = wait_for_number();
     if (!config->peers.contains(config->node))
@@ -97,6 +85,7 @@ int main(int argc, char **argv) {
         {"socket", required_argument, nullptr, 's'},
         {"test", no_argument, nullptr, 't'},
         {"fence", no_argument, nullptr, 'f'},
+        {"guard", no_argument, nullptr, 'g'},
         {"verbose", no_argument, nullptr, 'v'},
         {"help", no_argument, nullptr, 'h'},
         {"version", no_argument, nullptr, 'V'},
@@ -120,6 +109,9 @@ int main(int argc, char **argv) {
                 break;
             case 'f':
                 task = Task::fence;
+                break;
+            case 'g':
+                task = Task::guard;
                 break;
             case 'v':
                 vrd::log_from(vrd::Note::Level::debug);
