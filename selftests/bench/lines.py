@@ -10,7 +10,6 @@ plugin/lines.c) is told when a packet of each of FEW flows, and then of all MANY
 is on its way: what is more in the second count is that of MANY - FEW flows.
 """
 import ctypes
-import faulthandler
 import fcntl
 import mmap
 import os
@@ -107,8 +106,6 @@ class Flows:
 
 
 def main(mode):
-    # That of the tests: here the guest's clock jumps when it waits for the host
-    faulthandler.cancel_dump_traceback_later()
     page = marks()
     flows = Flows(mode)
     for _ in range(4):

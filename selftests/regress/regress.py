@@ -206,7 +206,9 @@ def recorded(base):
 
 
 def record(base, seen):
-    tests = {t: checksum(seen[t]) for t in TESTS if t in seen}
+    """Note what was seen; of other tests what was known stays."""
+    tests = recorded(base)
+    tests.update({t: checksum(seen[t]) for t in TESTS if t in seen})
     with open(RECORD, "w", encoding="ascii") as f:
         json.dump({"of": base, "tests": {t: s for t, s in tests.items() if s}},
                   f, indent=1)
