@@ -124,21 +124,16 @@ void translation(Turn &turn) {
 // What a host sent as a datagram or an echo request is answered by whoever it
 // went to; or that of another host is, which has the same addresses and ports
 void answer(Turn &turn) {
-    Random &random = turn.random();
     World &world = turn.world();
-    Pair *from = &turn.pair();
-    if (random.percent(30))
-        from = &world.pairs()[random.below(world.pairs().size())];
-    if (from->a->history.empty())
+    std::optional<Sent> about = turn.sent();
+    if (!about)
         return;
-    std::size_t which = random.below(from->a->history.size());
-    unsigned device = from->history_device[which];
+    unsigned device = about->device;
     std::size_t size = std::min<std::size_t>(turn.size(), 1200);
     bool six = world.six();
     std::uint16_t type = six ? 0x86dd : 0x0800;
     turn.inject(device, [&](Host &host) -> std::string {
-        const Host &theirs = &host == turn.pair().a.get() ? *from->a : *from->b;
-        const std::string &sent = theirs.history[which];
+        const std::string &sent = turn.sent_by(host, *about);
         std::size_t addrs = six ? 8 : 12, length = six ? 16 : 4;
         if (sent.size() < 48 || sent[0] >> 4 != (six ? 6 : 4) ||
             (!six && get16(sent, 6) & 0x3fff))

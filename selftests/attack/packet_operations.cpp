@@ -293,14 +293,10 @@ void foreign_flow(Turn &turn) {
 void error(Turn &turn) {
     Random &random = turn.random();
     World &world = turn.world();
-    Pair *from = &turn.pair();
-    // or about what another host sent
-    if (random.percent(30))
-        from = &world.pairs()[random.below(world.pairs().size())];
-    if (from->a->history.empty())
+    std::optional<Sent> about = turn.sent();
+    if (!about)
         return;
-    std::size_t which = random.below(from->a->history.size());
-    unsigned device = from->history_device[which];
+    unsigned device = about->device;
     struct Choice {
         std::uint8_t type, code;
     };
@@ -321,8 +317,7 @@ void error(Turn &turn) {
     ip.ttl = 255;
     bool redirect = choice.type == (world.six() ? 137 : 5);
     turn.inject(device, [&](Host &host) -> std::string {
-        const Host &theirs = &host == turn.pair().a.get() ? *from->a : *from->b;
-        std::string quote = theirs.history[which];
+        std::string quote = turn.sent_by(host, *about);
         retag(host.canon.owner(), quote);
         std::size_t size = world.six() ? 16 : 4, at = world.six() ? 8 : 12;
         if (quote.size() < at + 2 * size ||
@@ -481,11 +476,10 @@ void reflect(Turn &turn) {
     Pair &from = pairs[random.below(pairs.size())];
     if (from.a->history.empty())
         return;
-    std::size_t which = random.below(from.a->history.size());
-    unsigned device = turn.device();
+    Sent sent{&from, random.below(from.a->history.size()), turn.device()};
+    unsigned device = sent.device;
     turn.inject(device, [&](Host &host) {
-        const Host &theirs = &host == turn.pair().a.get() ? *from.a : *from.b;
-        std::string bytes = theirs.history[which];
+        std::string bytes = turn.sent_by(host, sent);
         std::size_t proto = turn.world().six() ? 6 : 9;
         if (bytes.size() > proto && bytes[proto] == IPPROTO_TCP)
             return std::string();

@@ -19,8 +19,7 @@ void must(int error, const char *what) {
 
 }  // namespace
 
-Settings::Settings(Random &random, bool six, bool translates)
-    : translates_(translates) {
+Settings::Settings(Random &random, bool six, bool translates) {
     static const char *const filters[] = {"0", "0", "1", "2"};
     auto coin = [&] { return random.percent(50) ? "1" : "0"; };
     static const char *const cookies[] = {"0", "1", "2"};

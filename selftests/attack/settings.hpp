@@ -33,7 +33,7 @@ class Settings {
     bool cookies() const { return cookies_; }
 
   private:
-    bool cookies_, translates_;
+    bool cookies_;
     std::vector<std::pair<std::string, std::string>> shared_, own_;
 };
 

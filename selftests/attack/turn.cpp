@@ -87,6 +87,21 @@ void Turn::inject(unsigned device,
     }
 }
 
+std::optional<Sent> Turn::sent() {
+    const Pair *pair = &pair_;
+    if (random_.percent(30))
+        pair = &world_.pairs()[random_.below(world_.pairs().size())];
+    if (pair->a->history.empty())
+        return std::nullopt;
+    std::size_t which = random_.below(pair->a->history.size());
+    return Sent{pair, which, pair->history_device[which]};
+}
+
+const std::string &Turn::sent_by(const Host &host, const Sent &sent) const {
+    const Host &its = &host == pair_.a.get() ? *sent.pair->a : *sent.pair->b;
+    return its.history[sent.which];
+}
+
 std::string Turn::payload(const Host &host, std::size_t size) const {
     return tagged(host.canon.owner(), op_, size);
 }

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -58,6 +59,13 @@ struct Options {
     unsigned sabotage = 0;
 };
 
+// One of the last packets of the hosts of a pair, and the device it left by
+struct Sent {
+    const Pair *pair;
+    std::size_t which;
+    unsigned device;
+};
+
 class World;
 
 // Purpose: what an operation has to work with: one pair, and dice that are the
@@ -84,6 +92,10 @@ class Turn {
     // A frame for each host from what it makes of it
     void inject(unsigned device,
                 const std::function<std::string(Host &)> &make);
+    // What this pair sent, or sometimes another one; nothing if that sent none
+    std::optional<Sent> sent();
+    // It, by the one of that pair that is on the side of the host
+    const std::string &sent_by(const Host &host, const Sent &sent) const;
     // The bytes an operation sends; whose they are is the host's
     std::string payload(const Host &host, std::size_t size) const;
 
