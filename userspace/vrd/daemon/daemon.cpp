@@ -2,15 +2,13 @@
 
 #include "daemon.hpp"
 
-#include <signal.h>
-#include <sys/signalfd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 
+#include "clock.hpp"
 #include "log.hpp"
 #include "notify.hpp"
+#include "signals.hpp"
 
 namespace vrd {
 namespace {
@@ -18,13 +16,6 @@ namespace {
 constexpr std::uint64_t connect_ms = 200;  // until corosync is tried again
 constexpr std::uint64_t unsent_ms = 2;     // it had no room
 constexpr std::uint64_t drain_ms = 100;
-
-std::uint64_t now_ms() {
-    using namespace std::chrono;
-    return static_cast<std::uint64_t>(
-        duration_cast<milliseconds>(steady_clock::now().time_since_epoch())
-            .count());
-}
 
 std::set<std::string> devices(const Config &config) {
     std::set<std::string> names;
@@ -58,18 +49,13 @@ vr::Result<std::unique_ptr<Daemon>> Daemon::open(const Config &config,
     if (!links)
         return links.error();
 
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, nullptr);
-    vr::Fd signals(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    auto signals = ending_signals();
     if (!signals)
-        return vr::Error{errno, "signals", {}};
+        return signals.error();
 
     std::unique_ptr<Daemon> daemon(
         new Daemon(config, *std::move(kernel), *std::move(links),
-                   *std::move(listener), std::move(signals)));
+                   *std::move(listener), *std::move(signals)));
     if (auto ok = daemon->kernel_.begin(daemon->machine_); !ok)
         return ok.error();
     return daemon;

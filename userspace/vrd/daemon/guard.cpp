@@ -5,19 +5,18 @@
 #include <corosync/quorum.h>
 #include <linux/netlink.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 
+#include "clock.hpp"
 #include "log.hpp"
 #include "notify.hpp"
+#include "signals.hpp"
 
 namespace vrd {
 namespace {
@@ -30,13 +29,6 @@ Guarded *current = nullptr;
 void on_quorum(quorum_handle_t, std::uint32_t quorate, std::uint64_t,
                std::uint32_t, std::uint32_t *) {
     current->quorum(quorate != 0);
-}
-
-std::uint64_t now_ms() {
-    using namespace std::chrono;
-    return static_cast<std::uint64_t>(
-        duration_cast<milliseconds>(steady_clock::now().time_since_epoch())
-            .count());
 }
 
 vr::Result<void> fence(vr::Client &client, const Address &address, bool own) {
@@ -181,14 +173,9 @@ int Guard::timeout() const {
 }
 
 vr::Result<void> Guard::run() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, nullptr);
-    vr::Fd signals(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    auto signals = ending_signals();
     if (!signals)
-        return vr::Error{errno, "signals", {}};
+        return signals.error();
     notify("READY=1");
 
     for (;;) {
@@ -197,7 +184,7 @@ vr::Result<void> Guard::run() {
         if (!quorum_)
             connect();
         look();
-        std::array<pollfd, 3> fds{{{signals.get(), POLLIN, 0},
+        std::array<pollfd, 3> fds{{{signals->get(), POLLIN, 0},
                                    {quorum_fd_, POLLIN, 0},
                                    {daemon_.get(), POLLIN, 0}}};
         if (poll(fds.data(), fds.size(), timeout()) < 0 && errno != EINTR)
