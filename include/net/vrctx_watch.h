@@ -17,13 +17,16 @@ struct module;
 struct net;
 struct sock;
 
-/* What happened to a socket. After VRCTX_SOCK_CLOSED it has no port. */
+/* What happened to a socket. After VRCTX_SOCK_CLOSED it has no port. The values
+ * are those of enum vr_dhost_sock_event.
+ */
 enum vrctx_sock_event {
 	VRCTX_SOCK_BOUND,	/* it got a port: bind() or implicitly */
 	VRCTX_SOCK_LISTENING,
 	VRCTX_SOCK_CHILD,	/* made for a connection to a listener */
 	VRCTX_SOCK_CONNECTED,	/* has a peer; TCP may still wait for it */
 	VRCTX_SOCK_CLOSED,	/* the port is given back */
+	VRCTX_SOCK_ACCEPTED,	/* a child was given to a process */
 };
 
 /**

@@ -43,6 +43,7 @@ DEV = {0: "d0", 7: "d7"}
 OTHER = Netns()
 NOT_ADMIN = 65534
 NLA_F_NESTED = 0x8000
+SO_COOKIE = 57
 
 
 def state():
@@ -377,24 +378,81 @@ def test_socket_events(ctx):
                     ("bound", 17, 53, ip("0.0.0.0"))}, "listed")
         for end in (other, one, listener, datagrams):
             end.close()
-        got = events.events(10, (SOCK_NTF,))
-        eq([e["seq"] - got[0][1]["seq"] for _, e in got], list(range(10)),
+        got = events.events(11, (SOCK_NTF,))
+        eq([e["seq"] - got[0][1]["seq"] for _, e in got], list(range(11)),
            "numbers")
         what = [(EVENTS[e["event"]], e["protocol"], e["port"]) for _, e in got]
-        eq(what[:6], [("bound", 6, 80), ("listening", 6, 80),
+        eq(what[:7], [("bound", 6, 80), ("listening", 6, 80),
                       ("bound", 6, local), ("connected", 6, local),
-                      ("child", 6, 80), ("bound", 17, 53)], "events")
-        eq(sorted(what[6:]), sorted([("closed", 6, 80), ("closed", 6, local),
+                      ("child", 6, 80), ("accepted", 6, 80),
+                      ("bound", 17, 53)], "events")
+        eq(sorted(what[7:]), sorted([("closed", 6, 80), ("closed", 6, local),
                                      ("closed", 6, 80), ("closed", 17, 53)]),
            "closed")
         eq({e["context"] for _, e in got}, {ctx}, "context")
-        eq({e["pid"] for _, e in got[:4]}, {os.getpid()}, "process")
+        eq({e["pid"] for _, e in got[:4] + got[5:7]}, {os.getpid()}, "process")
+        eq(got[4][1]["cookie"], got[5][1]["cookie"], "the child")
         cookies = {}
         for _, event in got:
             cookies.setdefault(event["cookie"], []).append(
                 EVENTS[event["event"]])
         check(all(names[-1] == "closed" and names.count("closed") == 1
                   for names in cookies.values()), f"{cookies}")
+
+
+def cookie(one):
+    return struct.unpack("=Q", one.getsockopt(socket.SOL_SOCKET, SO_COOKIE,
+                                              8))[0]
+
+
+def made_elsewhere(ctx, port):
+    """A UDP socket that a child process bound, which then waits for its end:
+    the socket, the child's PID, and what ends it.
+    """
+    near, far = socket.socketpair()
+    pid = os.fork()
+    if not pid:
+        near.close()
+        with sock(UDP, ctx, (SHARED, port)) as made:
+            socket.send_fds(far, [b"x"], [made.fileno()])
+            far.recv(1)
+        os._exit(0)
+    far.close()
+    fd = socket.recv_fds(near, 1, 1)[1][0]
+    return socket.socket(fileno=fd), pid, near
+
+
+@CTX
+def test_pids(ctx):
+    """the list says which process took each socket last: context"""
+    def listed():
+        return {s["cookie"]: s["pid"] for s in DH.dump(SOCK_GET)}
+
+    me = os.getpid()
+    with Host(ctx):
+        listener = sock(TCP, ctx, (SHARED, 90), listen=8)
+        one = connect((SHARED, 90), ctx, (SHARED, 0))
+        mine = {cookie(listener): me, cookie(one): me}
+        child = set(listed()) - set(mine)
+        eq(listed(), mine | {c: 0 for c in child}, "not accepted yet")
+        other = pending(listener)
+        eq(child, {cookie(other)}, "the child")
+        mine[cookie(other)] = me
+        eq(listed(), mine, "accepted")
+
+        passed, pid, end = made_elsewhere(ctx, 91)
+        eq(listed(), mine | {cookie(passed): pid}, "bound elsewhere")
+        end.close()
+        eq(os.waitpid(pid, 0)[1], 0, "exit")
+        eq(listed(), mine | {cookie(passed): 0}, "its process is gone")
+        one.close()
+    with Host(ctx):     # what was noted outlives the address
+        del mine[cookie(other)]
+        other.close()
+        wait(lambda: set(listed()) <= {*mine, cookie(passed)}, "closed")
+        eq(listed()[cookie(listener)], me, "later")
+    for end in (listener, passed):
+        end.close()
 
 
 def drained(one):

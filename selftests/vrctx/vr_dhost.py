@@ -28,7 +28,8 @@ MEMBER = ("node", "ifindex", "lladdr", "slice_min", "slice_max")
 STATS = ("local", "lead", "handed_over", "flooded", "ignored", "failed",
          "from_member", "fragments", "arp_ignored", "arp_silenced", "pad",
          "spread", "moved")
-EVENTS = ("bound", "listening", "child", "connected", "closed")
+EVENTS = ("bound", "listening", "child", "connected", "closed",
+          "accepted")
 FORMAT = {"slice_min": "=H", "slice_max": "=H", "port": "=H",
           "port_last": "=H", "peer_port": "=H", "protocol": "=B",
           "epoch": "=Q", "seq": "=Q", "cookie": "=Q"}

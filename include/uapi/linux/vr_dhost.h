@@ -21,6 +21,7 @@
  * @VR_DHOST_SOCK_EVENT_CONNECTED: It has a peer; a TCP peer may not have
  *   answered yet.
  * @VR_DHOST_SOCK_EVENT_CLOSED: Its port is given back.
+ * @VR_DHOST_SOCK_EVENT_ACCEPTED: A process got the child by accept().
  */
 enum vr_dhost_sock_event {
 	VR_DHOST_SOCK_EVENT_BOUND,
@@ -28,6 +29,7 @@ enum vr_dhost_sock_event {
 	VR_DHOST_SOCK_EVENT_CHILD,
 	VR_DHOST_SOCK_EVENT_CONNECTED,
 	VR_DHOST_SOCK_EVENT_CLOSED,
+	VR_DHOST_SOCK_EVENT_ACCEPTED,
 };
 
 /**

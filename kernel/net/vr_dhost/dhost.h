@@ -217,8 +217,10 @@ struct vrdh_family {
  * @flows: to whom flows of shared ports were given; there from the first such
  *	port on, while there are addresses
  * @gen: grows when an address comes or goes, so that dumps see it
- * @event_lock: protects @event_seq and the order of events
+ * @event_lock: protects the next three and the order of events
  * @event_seq: number of the last event
+ * @pids: processes of sockets, see pids.c
+ * @pids_count: how many; 0 once they are destroyed
  * @wait_lock: protects the next two
  * @waits: bind() calls that wait for a grant
  * @no_waits: the module goes away
@@ -231,8 +233,10 @@ struct vrdh_net {
 	struct vrdh_frags	*frags;
 	struct vrdh_flows __rcu	*flows;
 	u32			gen;
-	spinlock_t		event_lock;	/* the next field */
+	spinlock_t		event_lock;	/* the next three */
 	u64			event_seq;
+	struct rhashtable	pids;
+	u32			pids_count;
 	spinlock_t		wait_lock;	/* the next two */
 	struct list_head	waits;
 	bool			no_waits;
@@ -402,6 +406,13 @@ u64 vrdh_sock_cookie(struct sock *sk);
 void vrdh_sock_tell(struct vrdh_net *vn, struct sock *sk,
 		    const struct vrdh_key *key, int event);
 void vrdh_sock_event(struct sock *sk, enum vrctx_sock_event event);
+
+/* pids.c: the process that a socket is of, as far as events told it */
+int vrdh_pids_init(struct vrdh_net *vn);
+void vrdh_pids_free(struct vrdh_net *vn);
+void vrdh_pid_note(struct vrdh_net *vn, struct sock *sk);
+void vrdh_pid_forget(struct vrdh_net *vn, struct sock *sk);
+u32 vrdh_pid_of(struct vrdh_net *vn, struct sock *sk);
 
 /* grant.c */
 int vrdh_sock_bind(struct sock *sk);

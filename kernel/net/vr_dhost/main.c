@@ -27,6 +27,7 @@ struct vrdh_net *vrdh_net(const struct net *net)
 static int __net_init vrdh_init_net(struct net *net)
 {
 	struct vrdh_net *vn = vrdh_net(net);
+	int err;
 
 	vn->net = net;
 	mutex_init(&vn->lock);
@@ -34,7 +35,14 @@ static int __net_init vrdh_init_net(struct net *net)
 	spin_lock_init(&vn->wait_lock);
 	INIT_LIST_HEAD(&vn->waits);
 
-	return rhashtable_init(&vn->hosts, &vrdh_host_params);
+	err = rhashtable_init(&vn->hosts, &vrdh_host_params);
+	if (err)
+		return err;
+	err = vrdh_pids_init(vn);
+	if (err)
+		rhashtable_destroy(&vn->hosts);
+
+	return err;
 }
 
 static void __net_exit vrdh_exit_net(struct net *net)
@@ -42,6 +50,7 @@ static void __net_exit vrdh_exit_net(struct net *net)
 	struct vrdh_net *vn = vrdh_net(net);
 
 	vrdh_net_flush(vn);
+	vrdh_pids_free(vn);
 	rhashtable_destroy(&vn->hosts);
 }
 

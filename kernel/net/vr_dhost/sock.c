@@ -98,7 +98,7 @@ static int vrdh_sock_fill_peer(struct sk_buff *skb, const struct sock *sk)
 }
 
 static int vrdh_sock_fill(struct sk_buff *skb, struct sock *sk,
-			  const struct vrdh_key *key, u64 seq)
+			  const struct vrdh_key *key, u64 seq, u32 pid)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 	u32 ctx = key->ctx == SK_VRCTX_ANY ? VRCTX_ANY : key->ctx;
@@ -110,7 +110,8 @@ static int vrdh_sock_fill(struct sk_buff *skb, struct sock *sk,
 	    nla_put_u8(skb, VR_DHOST_A_DHOST_PROTOCOL, sk->sk_protocol) ||
 	    nla_put_u16(skb, VR_DHOST_A_DHOST_PORT, inet->inet_num) ||
 	    nla_put_u64_64bit(skb, VR_DHOST_A_DHOST_COOKIE,
-			      vrdh_sock_cookie(sk), VR_DHOST_A_DHOST_PAD))
+			      vrdh_sock_cookie(sk), VR_DHOST_A_DHOST_PAD) ||
+	    nla_put_u32(skb, VR_DHOST_A_DHOST_PID, pid))
 		return -EMSGSIZE;
 
 	if (ipv6_addr_any(&key->addr) && ipv6_only_sock(sk) &&
@@ -126,6 +127,7 @@ static int vrdh_sock_fill(struct sk_buff *skb, struct sock *sk,
 void vrdh_sock_tell(struct vrdh_net *vn, struct sock *sk,
 		    const struct vrdh_key *key, int event)
 {
+	u32 pid = in_task() ? task_tgid_nr(current) : 0;
 	struct sk_buff *skb;
 	void *hdr;
 	u64 seq;
@@ -133,6 +135,8 @@ void vrdh_sock_tell(struct vrdh_net *vn, struct sock *sk,
 	/* so that events come in the order of their numbers */
 	spin_lock_bh(&vn->event_lock);
 	seq = ++vn->event_seq;
+	if (pid && event != VRCTX_SOCK_CLOSED)
+		vrdh_pid_note(vn, sk);
 	if (!genl_has_listeners(&vr_dhost_nl_family, vn->net,
 				VR_DHOST_NLGRP_EVENTS))
 		goto unlock;
@@ -146,9 +150,7 @@ void vrdh_sock_tell(struct vrdh_net *vn, struct sock *sk,
 	if (!hdr ||
 	    (event >= 0 &&
 	     nla_put_u32(skb, VR_DHOST_A_DHOST_EVENT, event)) ||
-	    vrdh_sock_fill(skb, sk, key, seq) ||
-	    nla_put_u32(skb, VR_DHOST_A_DHOST_PID,
-			in_task() ? task_tgid_nr(current) : 0)) {
+	    vrdh_sock_fill(skb, sk, key, seq, pid)) {
 		nlmsg_free(skb);
 		goto lost;
 	}
@@ -164,7 +166,7 @@ unlock:
 }
 
 static_assert((int)VRCTX_SOCK_BOUND == VR_DHOST_SOCK_EVENT_BOUND);
-static_assert((int)VRCTX_SOCK_CLOSED == VR_DHOST_SOCK_EVENT_CLOSED);
+static_assert((int)VRCTX_SOCK_ACCEPTED == VR_DHOST_SOCK_EVENT_ACCEPTED);
 
 /* struct vrctx_watcher */
 void vrdh_sock_event(struct sock *sk, enum vrctx_sock_event event)
@@ -174,6 +176,10 @@ void vrdh_sock_event(struct sock *sk, enum vrctx_sock_event event)
 
 	if (vrdh_sock_key(vn, sk, &key))
 		vrdh_sock_tell(vn, sk, &key, event);
+
+	/* of a distributed address or not: it may have been one */
+	if (event == VRCTX_SOCK_CLOSED)
+		vrdh_pid_forget(vn, sk);
 }
 
 /* ---- all of them ---- */
@@ -206,6 +212,7 @@ static int vrdh_sock_dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 	struct vrdh_net *vn = vrdh_net(sock_net(skb->sk));
 	struct vrdh_key key;
 	void *hdr;
+	u32 pid;
 
 	if (!net_eq(sock_net(sk), vn->net) || !vrdh_sock_key(vn, sk, &key) ||
 	    (*nth)++ < dump->in_bucket)
@@ -214,8 +221,11 @@ static int vrdh_sock_dump_one(struct sk_buff *skb, struct netlink_callback *cb,
 	hdr = genlmsg_iput(skb, genl_info_dump(cb));
 	if (!hdr)
 		return -EMSGSIZE;
+	spin_lock(&vn->event_lock);
+	pid = vrdh_pid_of(vn, sk);
+	spin_unlock(&vn->event_lock);
 	if (nla_put_u32(skb, VR_DHOST_A_DHOST_EVENT, vrdh_sock_state(sk)) ||
-	    vrdh_sock_fill(skb, sk, &key, dump->seq)) {
+	    vrdh_sock_fill(skb, sk, &key, dump->seq, pid)) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}

@@ -85,7 +85,7 @@ Result<void> take(const nlmsghdr &message, std::uint16_t family,
 
 const char *name(const Event &event) {
     static const char *const names[] = {"bound", "listening", "child",
-                                        "connected", "closed"};
+                                        "connected", "closed", "accepted"};
     auto what = static_cast<std::size_t>(event.what);
 
     switch (event.kind) {

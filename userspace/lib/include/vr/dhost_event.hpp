@@ -27,7 +27,8 @@ struct Event {
         listening,
         child,
         connected,
-        closed
+        closed,
+        accepted
     };
 
     Kind kind = Kind::lost;
@@ -44,7 +45,7 @@ struct Event {
     std::uint32_t lead = 0;  // of a host
 };
 
-// "bound", ..., "closed" of a socket; "bind", "host", "host-del", "lost"
+// "bound", ..., "accepted" of a socket; "bind", "host", "host-del", "lost"
 const char *name(const Event &event);
 
 // Purpose: reads the family's event group.
