@@ -119,6 +119,8 @@ static inline int l3dom_ifindex(int dom)
 #define __skb_vrctx(skb)	((skb)->vrctx)
 #define skb_l3dom(skb)		vrctx_l3dom(__skb_vrctx(skb))
 #define skb_set_vrctx(skb, ctx)	((void)((skb)->vrctx = (ctx)))
+/* A hash of both, where context 0 is to hash as the protocol alone does */
+#define vrctx_proto(proto, ctx)	((u32)(proto) | (ctx) << 8)
 /* Of a packet, where @sdif is that of a VRF or 0: for who may not need it */
 #define vrctx_sdif(skb, sdif)	((sdif) ? : skb_l3dom(skb))
 #define sk_vrctx_get(sk)	((sk)->sk_vrctx)
@@ -531,10 +533,10 @@ void vrctx_rx_on(void);
 			__check = true;					\
 		else if (!(skb)->vrctx)					\
 			;						\
-		else if (forwarded)					\
-			this_cpu_inc((dev)->vrctx_stats->fwd);		\
-		else							\
+		else if (likely(!(forwarded)))				\
 			this_cpu_inc((dev)->vrctx_stats->tx);		\
+		else							\
+			this_cpu_inc((dev)->vrctx_stats->fwd);		\
 	}								\
 	__check;							\
 })
@@ -552,6 +554,7 @@ static inline u32 l3dom_vrctx(int dom) { return 0; }
 #define __skb_vrctx(skb)		skb_vrctx(skb)
 #define skb_set_vrctx(skb, ctx)		((void)(skb), (void)(ctx))
 #define skb_l3dom(skb)			((void)(skb), 0)
+#define vrctx_proto(proto, ctx)		(proto)
 #define vrctx_sdif(skb, sdif)		(sdif)
 #define sk_vrctx_get(sk)		((void)(sk), 0U)
 #define sk_l3dom(sk)			((void)(sk), 0)
