@@ -11,7 +11,9 @@ time of the same guest at one nanosecond an instruction, waiting included. Each
 was measured twice with the same result. Figures whose name ends in `.wall` are
 the only ones by the clock: nanoseconds on the machine that made this file, where
 all modes took turns in one guest, without instruction counting. They show what
-caches do; only their ratios mean anything.
+caches do; only their ratios mean anything. Those in lines are cache lines of
+data, counted by a plugin of QEMU that sees each access of the kernel to memory;
+for `shared*` the guest has two CPUs.
 
 Kernel: Linux {version}, configuration `kernel/configs/vm.config`;
 *plain-unpatched* is the same configuration of the pristine kernel; all boot with

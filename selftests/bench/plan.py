@@ -20,8 +20,9 @@ GROUPS = {
     "handover": ("handover.insn_per_packet",),
     "handover6": ("handover6.insn_per_packet",),
     "beside": ("beside.insn",),
-    # By a guest program and a plugin of their own, see lines.py
+    # By a guest program and a plugin of their own, see there
     "lines": ("flow.lines",),
+    "sharing": ("shared.lines", "shared_one.lines"),
     "port_map": ("port_map.bytes", "handover_full.insn_per_packet"),
 }
 # By the clock, all modes in one guest: group, figures.
@@ -59,6 +60,9 @@ TITLES = {
         "UDP request and answer while another address is distributed",
     "flow.lines": "cache lines of data that a packet of a further flow in "
         "a further one touches, with its two devices",
+    "shared.lines": "cache lines that packets of two flows, each in one of its "
+        "own and on a CPU of its own, share and write",
+    "shared_one.lines": "the same of two flows in the same one",
     "fwd4.wall": "forward one IPv4 packet, by the clock",
     "udp_rr.wall": "UDP request and answer, by the clock",
     "tcp_crr.wall": "TCP connect, a byte each way, close, by the clock",
@@ -103,6 +107,7 @@ def full():
         jobs.append(("ctx", n, DATA))
         jobs.append(("ctx", n, CONTROL + ("listen_all",)))
     jobs += [(mode, 0, ("lines",)) for mode in LINES]
+    jobs += [(mode, 0, ("sharing",)) for mode in ("plain-unpatched", *LINES)]
     jobs.append(("ctx", 0, ("batch",)))
     for mode in ("plain", "ctx"):
         jobs += [(mode, n, ("many_rr",)) for n in (0, 10000, 100000)]
@@ -152,6 +157,8 @@ BARS = (
      ("ctx", 0, "handover.insn_per_packet"), 10.0),
     ("port_map.bytes", "plain", 0, None, 96),
     ("flow.lines", "ctx", 0, ("plain", 0), 2.0),
+    ("shared.lines", "ctx", 0, None, 0),
+    ("shared_one.lines", "ctx", 0, None, 0),
     ("beside.insn", "plain", 0, ("plain", 0, "udp_rr.insn"), 0.5),
 )
 # Two runs of the same guest may differ by this much, in percent; more where

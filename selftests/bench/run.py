@@ -65,19 +65,40 @@ def guest(image, mode, n, groups):
     return out
 
 
-def cache_lines(image, mode):
-    """One boot in which a plugin of QEMU counts what the kernel touches."""
+def watched(image, name, mode, *options):
+    """One boot in which a plugin of QEMU watches what the kernel touches:
+    numbers that the guest's program printed, first numbers of the plugin's
+    lines.
+    """
     with tempfile.NamedTemporaryFile("r", encoding="ascii") as out:
         # The clock of this guest jumps while it waits for the host, and with it
         # goes the time that a test has at most.
-        flows = boot(image, "VR_SLOW=1000 python3 selftests/bench/lines.py "
-                     + mode,
-                     "--icount", "--seed", SEED, "--mem", "2G", "--qemu",
-                     "-plugin", "--qemu",
-                     f"{TOP}/build/bench/lines.so,out={out.name}")
-        count = [int(line) for line in out]
-    few, many = map(int, flows[0])
+        told = boot(image,
+                    f"VR_SLOW=1000 python3 selftests/bench/{name}.py {mode}",
+                    *options, "--mem", "2G", "--qemu", "-plugin", "--qemu",
+                    f"{TOP}/build/bench/{name}.so,out={out.name}")
+        return [int(n) for n in told[0]], [int(line.split()[0])
+                                           for line in out]
+
+
+def cache_lines(image, mode):
+    (few, many), count = watched(image, "lines", mode, "--icount",
+                                 "--seed", SEED)
     return {"flow.lines": ((count[-1] - count[-2]) / (many - few), "lines")}
+
+
+def sharing(image, mode):
+    """With two CPUs, hence without -icount. Now and then both have a tick of
+    the timer, which shares lines, in the middle; never in most rounds.
+    """
+    (rounds,), count = watched(image, "sharing", mode, "--accel", "tcg",
+                               "--smp", "2")
+    apart, one, control = (sorted(count[i:i + rounds])[rounds // 4]
+                           for i in range(0, 3 * rounds, rounds))
+    if not control:
+        raise RuntimeError(f"sharing {mode}: not even one flow is shared")
+    return {"shared.lines": (apart, "lines"), "shared_one.lines": (one,
+                                                                   "lines")}
 
 
 def wall(image):
@@ -96,6 +117,8 @@ def measure(job, images):
     mode = mode.removesuffix("-unpatched")
     if groups == ("lines",):
         return cache_lines(image, mode)
+    if groups == ("sharing",):
+        return sharing(image, mode)
     return guest(image, mode, n, groups)
 
 
