@@ -17,12 +17,14 @@ from vr_nl import attr, table_of, u32
 from vr_net import (HIP, RIP, TIMEOUT, UDP, Lab, Netns, both_run, inside,
                     readable, sock)
 from vr_pkt import HMAC, Wire
-from vr_rt import RTM_GETADDR, RTM_NEWLINKPROP, RTN_UNICAST, Rtnl, sysctl
+from vr_rt import (RTM_GETADDR, RTM_GETNEIGH, RTM_NEWLINKPROP, RTN_UNICAST,
+                   Rtnl, sysctl)
 from vr_tap import Skip, check, eq, params, refused, run, wait
 
 LAB = Lab(1, 2, hosts=False)
 VR, RT = LAB.vr, LAB.rt
 ALL = (0, 1, 2)
+NTF_PROXY = 8
 NET = (ip("10.1.1.0/24"), RTN_UNICAST)      # a route by most of the addresses
 
 
@@ -365,6 +367,38 @@ def test_flushed():
     eq(readable(one), None, "datagram for the old context's socket")
     one.close()
     RT.link_del("w1")
+
+
+def proxies(dev):
+    msg = struct.pack("=BxxxiHBB", AF, 0, 0, NTF_PROXY, 0)
+    return [body for body in RT.request(RTM_GETNEIGH, nl.NLM_F_DUMP, msg)
+            if struct.unpack_from("=i", body, 4)[0] == RT.ifindex(dev)]
+
+
+def groups():
+    with open(proc_net("igmp"), encoding="ascii") as f:
+        return pick("010101EF", packed("239.1.1.1").hex()) in f.read()
+
+
+@params(("neighbour",), ("proxy entry",), ("group",))
+def test_new(what):
+    """a device that was never up leaves behind its:"""
+    make("dummy")
+    with sock(UDP, 0) as one:
+        if what == "neighbour":
+            RT.neigh("x0", HIP, HMAC)
+        elif what == "group":
+            one.setsockopt(SOL, JOIN, mreq("239.1.1.1", RT.ifindex("x0")))
+        else:
+            RT.proxy("10.0.5.9", dev="x0")
+        before = (RT.neighs("x0"), proxies("x0"), groups())
+        check(any(before), "nothing was there")
+        VR.move("x0", 1)
+        eq((RT.neighs("x0"), proxies("x0"), groups()), ({}, [], False),
+           "what it took along")
+    VR.move("x0", 0)
+    eq((RT.neighs("x0"), proxies("x0"), groups()), ({}, [], False), "back")
+    RT.link_del("x0")
 
 
 def test_connection_stays_behind():

@@ -216,6 +216,7 @@ void vrctx_net_exit(struct net *net);
 int vrctx_ctx_init(void);
 
 /* dev.c */
+int vrctx_dev_watch(void);
 int vrctx_dev_set(struct net_device *dev, struct vrctx *ctx,
 		  struct netlink_ext_ack *extack);
 void vrctx_dev_evict(struct vrctx *ctx);

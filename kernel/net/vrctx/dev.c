@@ -11,6 +11,8 @@
 #include <net/dst.h>
 #include <net/ipv6_stubs.h>
 #include <net/rtnetlink.h>
+#include <net/sch_generic.h>
+#include <net/vrctx_neigh.h>
 #include <net/vrctx_rules.h>
 #include <net/vrctx_view.h>
 
@@ -203,6 +205,10 @@ static void vrctx_dev_tell(struct net_device *dev, u32 old)
 {
 	struct sk_buff *skb;
 
+	/* A message is more work than all the rest */
+	if (!rtnl_has_listeners(dev_net(dev), RTNLGRP_LINK))
+		return;
+
 	if (old) {
 		skb = rtmsg_ifinfo_build_skb(RTM_DELLINK, dev, ~0U, 0,
 					     GFP_KERNEL, NULL, 0, 0, NULL);
@@ -226,6 +232,85 @@ static bool vrctx_dev_listed(struct net_device *dev)
 	return in_dev && rcu_access_pointer(in_dev->ifa_list);
 }
 
+/* Has the device never been up in its namespace? Then it has no packet: who
+ * receives for a device asks whether it is up, but for bridges.
+ */
+static bool vrctx_dev_untouched(const struct net_device *dev)
+{
+	/* dev_activate() replaces it when the device goes up, for good */
+	return rcu_access_pointer(dev->qdisc) == &noop_qdisc &&
+	       !netif_is_bridge_master(dev);
+}
+
+static bool vrctx_dev_has_groups(const struct in_device *in_dev)
+{
+#ifdef CONFIG_IP_MULTICAST
+	if (in_dev->mc_tomb)
+		return true;
+#endif
+	return rcu_access_pointer(in_dev->mc_list);
+}
+
+#if IS_ENABLED(CONFIG_IPV6)
+/* Groups other than those that each device is in */
+static bool vrctx_dev_has_groups6(const struct inet6_dev *in6_dev)
+{
+	const struct ifmcaddr6 *mc;
+
+	if (rcu_access_pointer(in6_dev->mc_tomb))
+		return true;
+
+	for (mc = rtnl_dereference(in6_dev->mc_list); mc;
+	     mc = rtnl_dereference(mc->next)) {
+		if (mc->mca_users != 1 ||
+		    (!ipv6_addr_equal(&mc->mca_addr,
+				      &in6addr_interfacelocal_allnodes) &&
+		     !ipv6_addr_is_ll_all_nodes(&mc->mca_addr) &&
+		     !ipv6_addr_is_ll_all_routers(&mc->mca_addr)))
+			return true;
+	}
+
+	return false;
+}
+#endif
+
+/* Is there nothing to leave behind? That is so with a new device. What protocols
+ * keep for a device that was never up are addresses, groups and neighbours, each
+ * of which holds the parameters, or else a proxy entry; one of IPv6 is in a
+ * group. RTNL.
+ */
+static bool vrctx_dev_clean(const struct net_device *dev)
+{
+	const struct in_device *in_dev = __in_dev_get_rtnl(dev);
+#if IS_ENABLED(CONFIG_IPV6)
+	const struct inet6_dev *in6_dev = __in6_dev_get(dev);
+
+	if (in6_dev && (!list_empty(&in6_dev->addr_list) || in6_dev->ac_list ||
+			vrctx_dev_has_groups6(in6_dev) ||
+			refcount_read(&in6_dev->nd_parms->refcnt) != 1))
+		return false;
+#endif
+#if IS_ENABLED(CONFIG_TIPC)
+	if (rcu_access_pointer(dev->tipc_ptr))
+		return false;
+#endif
+	if (in_dev && (rcu_access_pointer(in_dev->ifa_list) ||
+		       vrctx_dev_has_groups(in_dev) ||
+		       refcount_read(&in_dev->arp_parms->refcnt) != 1))
+		return false;
+
+	return !dev->vrctx && vrctx_dev_untouched(dev) &&
+	       !neigh_vrctx_proxies(&arp_tbl);
+}
+
+/* Drop what of the device's packets waits in the backlogs. It is down. RTNL. */
+static void vrctx_dev_flush(struct net_device *dev)
+{
+	WRITE_ONCE(vrctx_flush_dev, dev);
+	vrctx_flush_backlogs();
+	WRITE_ONCE(vrctx_flush_dev, NULL);
+}
+
 /* Move a device that is down. RTNL. */
 static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 {
@@ -234,14 +319,16 @@ static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 
 	if (err)
 		return err;
+	if (vrctx_dev_clean(dev))
+		goto assign;
 
 	/* Packets that were received before it went down are the old context's;
 	 * they are tagged only when they are processed.
 	 */
-	WRITE_ONCE(vrctx_flush_dev, dev);
-	vrctx_flush_backlogs();
-	WRITE_ONCE(vrctx_flush_dev, NULL);
-	synchronize_net();
+	if (!vrctx_dev_untouched(dev)) {
+		vrctx_dev_flush(dev);
+		synchronize_net();
+	}
 
 	/* So is what the protocols keep for the device, some of it from them */
 	call_netdevice_notifiers(NETDEV_VRCTX, dev);
@@ -249,6 +336,7 @@ static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 	if (vrctx_dev_listed(dev))
 		synchronize_net();
 
+assign:
 	vrctx_dev_assign(dev, ctx);
 	inetdev_vrctx_enter(dev);
 #if IS_ENABLED(CONFIG_IPV6)
@@ -397,4 +485,26 @@ void vrctx_dev_evict(struct vrctx *ctx)
 		dev_close(dev);
 		vrctx_dev_move(dev, NULL);
 	}
+}
+
+/* A device that goes to another namespace looks untouched there */
+static int vrctx_netdev_event(struct notifier_block *nb, unsigned long event,
+			      void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	if (event == NETDEV_UNREGISTER &&
+	    dev->reg_state == NETREG_REGISTERED && vrctx_active())
+		vrctx_dev_flush(dev);
+
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block vrctx_netdev_notifier = {
+	.notifier_call = vrctx_netdev_event,
+};
+
+int __init vrctx_dev_watch(void)
+{
+	return register_netdevice_notifier(&vrctx_netdev_notifier);
 }

@@ -62,7 +62,10 @@ core_initcall(vrctx_init);
 /* Not before generic netlink is there */
 static int __init vrctx_late_init(void)
 {
-	int err = vrctx_leak_init();
+	int err = vrctx_dev_watch();
+
+	if (!err)
+		err = vrctx_leak_init();
 
 	return err ? : vrctx_netlink_init();
 }
