@@ -248,6 +248,7 @@ void fig_many_rr(void);
 void fig_create(void);
 void fig_used(void);
 void fig_batch(void);
+void fig_if_join(void);
 void fig_if_add(void);
 void fig_flap(void);
 void fig_listen_all(void);

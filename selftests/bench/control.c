@@ -7,6 +7,7 @@
  * used.bytes	memory of one that has a route
  * used_delete.insn
  *		delete such a one, with all that is put off
+ * if_join.insn	put a device without addresses, which is down, into one
  * if_add.insn	put a device into one, give it an address, bring it up
  * flap.insn	such a device down and up
  * listen_all.insn, listen_all.bytes
@@ -157,36 +158,60 @@ void fig_batch(void)
 
 /* -- Devices --------------------------------------------------------------- */
 
-static void add_device(int i)
-{
-	char name[16];
+static char device[16];
 
-	snprintf(name, sizeof(name), "i%d", i);
+static void join_device(int i)
+{
+	(void)i;
 	if (topo.mode == NETNS) {
-		link_netns(name, topo.a);
+		link_netns(device, topo.a);
 		ns_enter(topo.a);
 	} else {
-		join(name);
+		join(device);
 	}
-	addr_add(name, ip4(200, 0, i, 1));
-	link_up(name, 1);
+}
+
+static void add_device(int i)
+{
+	join_device(i);
+	addr_add(device, ip4(200, 0, i, 1));
+	link_up(device, 1);
+}
+
+/* With devices that are new each time, and those of before still there */
+static void device_figure(const char *figure, void (*fn)(int i))
+{
+	uint64_t sample[SAMPLES];
+	int i;
+
+	ns_enter(topo.router);
+	for (i = 0; i < SAMPLES; i++) {
+		snprintf(device, sizeof(device), "i%d", i);
+		link_dummy(device);
+		settle(1);
+		/* the first one opens sockets, too: the median is of others */
+		sample[i] = busy(fn, i);
+		if (topo.mode == NETNS)
+			ns_enter(topo.router);
+	}
+	if (topo.mode == NETNS)
+		ns_enter(topo.a);
+	for (i = 0; i < SAMPLES; i++) {
+		snprintf(device, sizeof(device), "i%d", i);
+		link_del(device);
+	}
+	ns_enter(topo.router);
+	result(figure, median(sample, SAMPLES), "insn");
+}
+
+void fig_if_join(void)
+{
+	device_figure("if_join.insn", join_device);
 }
 
 void fig_if_add(void)
 {
-	uint64_t sample[SAMPLES];
-	char name[16];
-	int i;
-
-	for (i = 0; i < SAMPLES; i++) {
-		ns_enter(topo.router);
-		snprintf(name, sizeof(name), "i%d", i);
-		link_dummy(name);
-		settle(1);
-		sample[i] = busy(add_device, i);
-	}
-	ns_enter(topo.router);
-	result("if_add.insn", median(sample, SAMPLES), "insn");
+	device_figure("if_add.insn", add_device);
 }
 
 static void flap(int i)

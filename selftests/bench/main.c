@@ -39,6 +39,7 @@ static const struct {
 	{ "create", fig_create },
 	{ "used", fig_used },
 	{ "batch", fig_batch },
+	{ "if_join", fig_if_join },
 	{ "if_add", fig_if_add },
 	{ "flap", fig_flap },
 	{ "listen_all", fig_listen_all },

@@ -14,6 +14,7 @@ GROUPS = {
     "used": ("used_delete.insn", "used.bytes"),
     "batch": ("create_100000.ms", "dump_100000.ms", "delete_1000.ms",
               "batch_left.bytes"),
+    "if_join": ("if_join.insn",),
     "if_add": ("if_add.insn",),
     "flap": ("flap.insn",),
     "listen_all": ("listen_all.insn", "listen_all.bytes"),
@@ -47,6 +48,7 @@ TITLES = {
     "dump_100000.ms": "list 100,000",
     "delete_1000.ms": "delete 1,000 in one batch",
     "batch_left.bytes": "memory not back after that, per context",
+    "if_join.insn": "put an interface that is down, without addresses, into one",
     "if_add.insn": "put an interface with an address into one",
     "flap.insn": "interface down and up",
     "listen_all.insn": "listen on one TCP port in each, per socket",
@@ -73,7 +75,7 @@ MODES = ("plain-unpatched", "plain", "ctx", "ctx-sameport", "vrf",
          "vrf-sameport", "netns", "netns-sameport", "rule", "ipvs-dr")
 # IPv6 last: the others are measured without IPv6 addresses.
 DATA = ("fwd4", "udp_rr", "tcp_crr", "tcp_stream", "fwd6", "udp_rr6")
-CONTROL = ("flap", "if_add", "create", "used")
+CONTROL = ("flap", "if_join", "if_add", "create", "used")
 SAMEPORT = ("udp_rr", "tcp_crr")
 LARGE = (10000, 100000)
 LINES = ("plain", "ctx", "vrf", "netns")
@@ -146,6 +148,8 @@ BARS = (
     ("create.bytes", "ctx", 100000, None, 512),
     ("create_100000.ms", "ctx", 0, None, 2000),
     ("delete_1000.ms", "ctx", 0, None, 20),
+    ("if_join.insn", "ctx", 0, None, 6000),
+    ("if_join.insn", "ctx", 100000, None, 6600),
     ("flap.insn", "ctx", 10000, UNPATCHED, 10.0),
     ("listen_all.insn", "ctx", 10000, None, 8000),
     ("handover.insn_per_packet", "plain", 0, ("ipvs-dr", 0), -30.0),
@@ -164,7 +168,7 @@ BARS = (
 # Two runs of the same guest may differ by this much, in percent; more where
 # work that the kernel puts off is in the figure, or what a page holds.
 REPEAT = {"delete.insn": 5, "used_delete.insn": 15, "if_add.insn": 2,
-          "flap.insn": 2, "create.bytes": 2, "used.bytes": 4,
+          "if_join.insn": 2, "flap.insn": 2, "create.bytes": 2, "used.bytes": 4,
           "listen_all.bytes": 2, "create_100000.ms": 5,
           "dump_100000.ms": 5, "delete_1000.ms": 20, "batch_left.bytes": 100,
           "flow.lines": 1, "many_rr.chain": 1, "many_rr.longest": 50}
