@@ -380,6 +380,20 @@ def groups():
         return pick("010101EF", packed("239.1.1.1").hex()) in f.read()
 
 
+@only(6)
+def test_new_router():
+    """a device that was never up leaves behind a group that routers are in"""
+    make("dummy")
+    with sock(UDP, 0) as one, open("/proc/net/igmp6", encoding="ascii") as f:
+        one.setsockopt(SOL, JOIN, mreq("ff02::2", RT.ifindex("x0")))
+        for there in (True, False):
+            f.seek(0)
+            eq(any("x0" in line and packed("ff02::2").hex() in line
+                   for line in f), there, "in the group")
+            VR.move("x0", 1)
+    RT.link_del("x0")
+
+
 @params(("neighbour",), ("proxy entry",), ("group",))
 def test_new(what):
     """a device that was never up leaves behind its:"""

@@ -266,7 +266,8 @@ static bool vrctx_dev_has_groups6(const struct inet6_dev *in6_dev)
 		    (!ipv6_addr_equal(&mc->mca_addr,
 				      &in6addr_interfacelocal_allnodes) &&
 		     !ipv6_addr_is_ll_all_nodes(&mc->mca_addr) &&
-		     !ipv6_addr_is_ll_all_routers(&mc->mca_addr)))
+		     !(in6_dev->cnf.forwarding &&
+		       ipv6_addr_is_ll_all_routers(&mc->mca_addr))))
 			return true;
 	}
 
