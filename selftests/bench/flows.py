@@ -12,6 +12,7 @@ import mmap
 import os
 import struct
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../vrctx"))
 # pylint: disable=wrong-import-position
@@ -98,6 +99,8 @@ class Flows:
         if where not in self.places:
             self.places[where] = self.ns
             if self.mode == "netns":
+                # or the reserve of memory per CPU, which a worker fills, ends
+                time.sleep(0.01)
                 self.places[where] = Netns()
             elif self.mode == "ctx":
                 self.vr.new(where)

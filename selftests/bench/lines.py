@@ -9,6 +9,7 @@ then of all MANY, is on its way, each flow in a context of its own: what is more
 in the second count is that of MANY - FEW flows.
 """
 import sys
+import time
 
 from flows import Flows, marks
 
@@ -24,6 +25,7 @@ def main(mode):
     for _ in range(4):
         for flow in flows:
             flow.send()
+    time.sleep(5)       # what was put off is done, such as RCU's callbacks
     for count in (FEW, MANY) * 3:
         page[0] = b"x"
         for flow in flows[:count]:

@@ -84,7 +84,9 @@ def watched(image, name, mode, *options):
 def cache_lines(image, mode):
     (few, many), count = watched(image, "lines", mode, "--icount",
                                  "--seed", SEED)
-    return {"flow.lines": ((count[-1] - count[-2]) / (many - few), "lines")}
+    # the least of three: a tick of the timer may be in one
+    return {"flow.lines": ((min(count[1::2]) - min(count[0::2]))
+                           / (many - few), "lines")}
 
 
 def sharing(image, mode):
