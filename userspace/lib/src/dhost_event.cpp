@@ -84,8 +84,8 @@ Result<void> take(const nlmsghdr &message, std::uint16_t family,
 }  // namespace
 
 const char *name(const Event &event) {
-    static const char *const names[] = {"bound", "listening", "child",
-                                        "connected", "closed", "accepted"};
+    static const char *const names[] = {"bound",     "listening", "child",
+                                        "connected", "closed",    "accepted"};
     auto what = static_cast<std::size_t>(event.what);
 
     switch (event.kind) {
