@@ -6,6 +6,7 @@
 Context 0 sees all of them, and whose each is in an attribute that the programs
 of today skip; with that it names the one that a request is about.
 """
+import contextlib
 import errno as E
 import struct
 
@@ -21,6 +22,7 @@ NETFILTER = 12
 CT, EXP, NFTABLES, BATCH = 1 << 8, 2 << 8, 10 << 8, 16
 NEW, GET, DELETE, STATS_CPU, STATS = 0, 1, 2, 4, 5
 ORIG, REPLY, TIMEOUT, MARK = 1, 2, 7, 8
+EXP_MASTER, EXP_TUPLE, EXP_MASK, EXP_TIMEOUT = 1, 2, 3, 4
 GROUP_NEW, GROUP_DESTROY = 1, 3
 LAB = Lab(1, 2, hosts=False)
 ALL = (0, 1, 2)
@@ -176,18 +178,49 @@ def test_events():
         one.close()
 
 
-def test_expectations():
-    """expectations: the same"""
+@contextlib.contextmanager
+def expectations(sport):
+    """One of TFTP in each context: the data, from any port to that one."""
     with rules('ct helper h { type "tftp" protocol udp; }\n'
                + chain("prerouting", "udp dport 69 ct helper set \"h\"")):
         for ctx in ALL:
             with sock(UDP, ctx, (RIP, 69)):
-                W[ctx].send_udp(4006, 69, b"\0\1name\0octet\0")
+                W[ctx].send_udp(sport, 69, b"\0\1name\0octet\0")
                 W[ctx].sync()
+        yield tuple_of(EXP_TUPLE, RIP, 0, HIP, sport)
+        SEEN[0].ask(EXP | DELETE)
 
-        def left(who, ctx=None):
-            return sorted(map(owner, SEEN[who].dump(EXP, named(ctx))))
 
+def left(who, ctx=None):
+    """Whose expectations are in a dump."""
+    return sorted(map(owner, SEEN[who].dump(EXP, named(ctx))))
+
+
+def test_expectation():
+    """one expectation: shown, deleted and made where its connection is"""
+    with expectations(4008) as one:
+        for who, ctx, want in ((0, None, 0), (0, 2, 2), (1, None, 1),
+                               (1, 2, 1)):
+            got, = SEEN[who].ask(EXP | GET, one + named(ctx))
+            eq(owner(parse(got[4:])), want, f"asked in {who} for {ctx}")
+        for who, ctx, want in ((1, None, [0, 2]), (0, 2, [0])):
+            SEEN[who].ask(EXP | DELETE, one + named(ctx))
+            eq(left(0), want, f"after {who} deleted")
+            refused(E.ENOENT, "deleted", SEEN[who].ask, EXP | GET,
+                    one + named(ctx))
+        ones = pick("255.255.255.255", ":".join(8 * ["ffff"]))
+        data = (tuple_of(EXP_MASTER, HIP, 4008, RIP, 69)
+                + tuple_of(EXP_TUPLE, RIP, 0, HIP, 4009)
+                + tuple_of(EXP_MASK, ones, 0, ones, 65535)
+                + attr(EXP_TIMEOUT, struct.pack("!I", 100)))
+        for who, ctx, want in ((1, None, [0, 1]), (0, 2, [0, 1, 2])):
+            SEEN[who].ask(EXP | NEW, data + named(ctx), NLM_F_CREATE)
+            eq(left(0), want, f"after {who} made one")
+
+
+def test_expectations():
+    """expectations: the same"""
+    with expectations(4006):
         eq((left(0), left(1), left(0, 2)), ([0, 1, 2], [1], [2]), "dumps")
         SEEN[1].ask(EXP | DELETE)
         eq(left(0), [0, 2], "after 1 flushed")

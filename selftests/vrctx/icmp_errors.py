@@ -335,4 +335,28 @@ def test_record_route():
     eq(pkt.raw[23:27], packed(RIP), "recorded address")
 
 
+@only(4)
+@params(*PAIRS)
+def test_timestamps(ctx, other):
+    """prespecified addresses are stamped that the context has:"""
+    here, there = ([f"10.7.{n}.{i}" for i in (1, 2)] for n in (ctx, other))
+    for num, addrs in ((ctx, here), (other, there)):
+        for addr in addrs:
+            LAB.rt.addr(W[num].dev, addr + "/32")
+    # Next free slot: nothing stamped, the first on receipt, the second by the
+    # reply
+    for addrs, pointer in (((there[0], here[0]), 5), ((here[0], there[0]), 13),
+                           (here, 21)):
+        head = struct.pack("!BBHHHBBH4s4s4B4s4x4s4x", 0x4a, 0, 40 + 8, 0, 0,
+                           64, 1, 0, packed(HIP), packed(RIP), 68, 20, 5, 3,
+                           *map(packed, addrs))
+        head = head[:10] + struct.pack("!H", csum(head)) + head[12:]
+        W[ctx].send(head + icmp(8, 0, 5, b"")[:8])
+        pkt = W[ctx].expect(lambda p: p.icmp == ECHO_REPLY, "echo reply")
+        eq(pkt.raw[22], pointer, f"pointer: {addrs}")
+    for num, addrs in ((ctx, here), (other, there)):
+        for addr in addrs:
+            LAB.rt.addr_del(W[num].dev, addr + "/32")
+
+
 run(globals(), limit=60)
