@@ -340,6 +340,12 @@ def test_rx_handler():
     RT.index.pop("x0", None)
 
 
+def groups():
+    """Has anybody joined the group?"""
+    with open(proc_net("igmp"), encoding="ascii") as f:
+        return pick("010101EF", packed("239.1.1.1").hex()) in f.read()
+
+
 def test_flushed():
     """neighbours, routes and multicast do not travel along"""
     wire = Wire(LAB, 1)
@@ -356,9 +362,7 @@ def test_flushed():
     for ctx in ALL:
         check((ip("192.0.2.0/24"), RTN_UNICAST) not in RT.routes(table_of(ctx)),
               f"route in {ctx}")
-    with open(proc_net("igmp"), encoding="ascii") as f:
-        check(pick("010101EF", packed("239.1.1.1").hex()) not in f.read(),
-              "still joined")
+    check(not groups(), "still joined")
     RT.neigh("w1", HIP, HMAC)
     wire.send_udp(4000, 5353, b"m", dst="239.1.1.1",
                   mac=group_mac("239.1.1.1"))
@@ -373,11 +377,6 @@ def proxies(dev):
     msg = struct.pack("=BxxxiHBB", AF, 0, 0, NTF_PROXY, 0)
     return [body for body in RT.request(RTM_GETNEIGH, nl.NLM_F_DUMP, msg)
             if struct.unpack_from("=i", body, 4)[0] == RT.ifindex(dev)]
-
-
-def groups():
-    with open(proc_net("igmp"), encoding="ascii") as f:
-        return pick("010101EF", packed("239.1.1.1").hex()) in f.read()
 
 
 @only(6)

@@ -220,7 +220,7 @@ static void vrctx_dev_tell(struct net_device *dev, u32 old)
 }
 
 /* Is there what readers find in a list or a bucket of the old context? */
-static bool vrctx_dev_listed(struct net_device *dev)
+static bool vrctx_dev_listed(const struct net_device *dev)
 {
 	const struct in_device *in_dev = __in_dev_get_rtnl(dev);
 #if IS_ENABLED(CONFIG_IPV6)
@@ -286,7 +286,7 @@ static bool vrctx_dev_clean(const struct net_device *dev)
 #if IS_ENABLED(CONFIG_IPV6)
 	const struct inet6_dev *in6_dev = __in6_dev_get(dev);
 
-	if (in6_dev && (!list_empty(&in6_dev->addr_list) || in6_dev->ac_list ||
+	if (in6_dev && (in6_dev->ac_list ||
 			vrctx_dev_has_groups6(in6_dev) ||
 			refcount_read(&in6_dev->nd_parms->refcnt) != 1))
 		return false;
@@ -295,12 +295,12 @@ static bool vrctx_dev_clean(const struct net_device *dev)
 	if (rcu_access_pointer(dev->tipc_ptr))
 		return false;
 #endif
-	if (in_dev && (rcu_access_pointer(in_dev->ifa_list) ||
-		       vrctx_dev_has_groups(in_dev) ||
+	if (in_dev && (vrctx_dev_has_groups(in_dev) ||
 		       refcount_read(&in_dev->arp_parms->refcnt) != 1))
 		return false;
 
 	return !dev->vrctx && vrctx_dev_untouched(dev) &&
+	       !vrctx_dev_listed(dev) &&
 	       !neigh_vrctx_proxies(&arp_tbl);
 }
 
