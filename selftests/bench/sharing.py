@@ -11,13 +11,11 @@ for each of ROUNDS: of two flows apart, in a context each, of two in one context
 and of one flow that both CPUs take turns with, where lines have to be shared, or
 nothing was measured.
 """
-import contextlib
 import os
-import socket
 import sys
 
 from flows import Flows, datagram, marks
-from vr_net import Netns, child, inside
+from vr_net import TCP, UDP, Netns, child, connect, sock
 from vr_tap import wait
 
 ROUNDS, BEFORE = 15, 8
@@ -31,21 +29,15 @@ class End:
         self.maker, self.flow = maker, maker.add(*where)
         net = self.flow.net
         self.request = datagram(f"10.{net}.0.2", f"10.{net}.0.1")
-        self.sock = self.bound(socket.SOCK_DGRAM, f"10.{net}.0.1")
+        self.sock = self.bound(UDP, f"10.{net}.0.1")
         self.client, self.server = self.connected(f"10.{net}.2.1",
                                                   f"10.{net}.2.2")
 
-    def bound(self, kind, addr):
-        with self.flow.ns, (inside(self.flow.where)
-                            if self.maker.mode == "ctx"
-                            else contextlib.nullcontext()):
-            new = socket.socket(socket.AF_INET, kind)
-            if self.maker.mode == "vrf":
-                new.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
-                               f"v{self.flow.where}".encode())
-            new.bind((addr, PORT))
-        new.settimeout(60)
-        return new
+    def bound(self, kind, addr, listen=0):
+        mode, where = self.maker.mode, self.flow.where
+        with self.flow.ns:
+            return sock(kind, where if mode == "ctx" else None, (addr, PORT),
+                        listen, dev=f"v{where}" if mode == "vrf" else None)
 
     def connected(self, near, far):
         """A connection over a cable: the end in a host, and the one here."""
@@ -59,10 +51,9 @@ class End:
         host.rt.addr4("eth0", far + "/24")
         host.rt.link_set("eth0", up=True)
         wait(lambda: rt.running(dev) and host.rt.running("eth0"), "the cable")
-        listener = self.bound(socket.SOCK_STREAM, near)
-        listener.listen()
+        listener = self.bound(TCP, near, 1)
         with host:
-            client = socket.create_connection((near, PORT), 60)
+            client = connect((near, PORT))
         return client, listener.accept()[0]
 
     def turn(self):
