@@ -85,7 +85,11 @@ struct Daemon {
             deliver();
             control->look(*machine, now);
             if (say)
-                control->tell({vrd::Note::Level::warning, "it happened"});
+                control->tell(
+                    {vrd::Note::Level::warning,
+                     "lead",
+                     "it happened",
+                     {{"lead", std::uint64_t{2}}, {"members", "1,2"}}});
         }
     }
 };
@@ -117,7 +121,8 @@ void status(void **) {
     expect_text(out(),
                 "[{\"node\":1,\"state\":\"active\",\"quorate\":true,"
                 "\"members\":1,\"nodes\":1,\"lead\":1,\"epoch\":67108864,"
-                "\"ports\":1,\"sockets\":1,\"conflicts\":0,"
+                "\"ports\":1,\"database\":\"4000000.1.568b68ac0a442d37\","
+                "\"sockets\":1,\"conflicts\":0,"
                 "\"draining\":false}]\n");
 }
 
@@ -153,18 +158,30 @@ void drain(void **) {
     expect_text(out(), "");
 }
 
-void watch(void **) {
+void watched(const char *option = nullptr) {
     daemon_of_test->say = true;
     std::thread stopper([] {
         // the signal is blocked by then, or ends the test
         usleep(300000);
         ::kill(::getpid(), SIGTERM);
     });
-    int status = cluster("watch");
+    int status = cluster("watch", option);
     stopper.join();
     expect_int(status, 0);
+}
+
+void watch(void **) {
+    watched();
     expect_true(has(out(), "state: active\n"));
     expect_true(has(out(), "warning: it happened\n"));
+}
+
+void watch_json(void **) {
+    watched("-j");
+    expect_true(has(out(),
+                    "{\"event\":\"warning\",\"name\":\"lead\","
+                    "\"text\":\"it happened\",\"lead\":2,"
+                    "\"members\":\"1,2\"}\n"));
 }
 
 void usage(void **) {
@@ -194,9 +211,9 @@ void two_daemons(void **) {
 
 int main() {
     const CMUnitTest tests[] = {
-        test(status), test(members),   test(ports),
-        test(lead),   test(drain),     test(watch),
-        test(usage),  test(no_daemon), test(two_daemons),
+        test(status),    test(members),     test(ports),      test(lead),
+        test(drain),     test(watch),       test(watch_json), test(usage),
+        test(no_daemon), test(two_daemons),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -27,8 +27,8 @@ vr::Result<int> show(const Env &env, const Args &args, const char *request,
 
 vr::Result<int> run_status(const Env &env, const Args &args) {
     static constexpr const char *keys[] = {
-        "node",  "state", "quorate", "members",   "nodes",   "lead",
-        "epoch", "ports", "sockets", "conflicts", "draining"};
+        "node",  "state", "quorate",  "members", "nodes",     "lead",
+        "epoch", "ports", "database", "sockets", "conflicts", "draining"};
     return show(env, args, "status", keys);
 }
 

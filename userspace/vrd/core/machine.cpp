@@ -19,8 +19,10 @@ void Machine::send(const Message &message) {
     outputs_.emplace_back(Send{encode(message)});
 }
 
-void Machine::note(Note::Level level, std::string text) {
-    outputs_.emplace_back(Note{level, std::move(text)});
+void Machine::note(Note::Level level, const char *name, std::string text,
+                   std::vector<std::pair<const char *, Note::Value>> fields) {
+    outputs_.emplace_back(
+        Note{level, name, std::move(text), std::move(fields)});
 }
 
 // Who says what somebody has to
@@ -86,7 +88,7 @@ void Machine::quorum(bool quorate) {
 
 void Machine::engine_lost() {
     if (phase_ != Phase::detached)
-        note(Note::Level::warning, "the cluster engine is gone");
+        note(Note::Level::warning, "engine-gone", "the cluster engine is gone");
     fence();
     phase_ = Phase::detached;
     members_.clear();
@@ -105,8 +107,9 @@ void Machine::engine_lost() {
 void Machine::delivered(Node from, std::span<const std::byte> bytes) {
     auto message = decode(bytes);
     if (!message) {
-        note(Note::Level::warning,
-             "node " + std::to_string(from) + " sent what is no message");
+        note(Note::Level::warning, "bad-message",
+             "node " + std::to_string(from) + " sent what is no message",
+             {{"node", from}});
         return;
     }
     if (phase_ == Phase::detached || !members_.contains(from))

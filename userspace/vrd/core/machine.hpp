@@ -73,10 +73,14 @@ struct SetPort {
 // The kernel's port maps are to be what the database is.
 struct ReplacePorts {};
 
+// Something to be told
 struct Note {
     enum class Level { debug, info, warning };
+    using Value = std::variant<std::uint64_t, std::string>;
     Level level;
-    std::string text;
+    const char *name;  // what happened, one of vrd.8's: for programs
+    std::string text;  // for people
+    std::vector<std::pair<const char *, Value>> fields{};
 };
 
 using Output = std::variant<Send, Answer, SetLead, SetPort, ReplacePorts, Note>;
@@ -165,7 +169,8 @@ class Machine {
 
     // machine.cpp: inputs
     void send(const Message &message);
-    void note(Note::Level level, std::string text);
+    void note(Note::Level level, const char *name, std::string text,
+              std::vector<std::pair<const char *, Note::Value>> fields = {});
     Node coordinator() const;
 
     // machine_view.cpp: from a configuration to a view
@@ -176,6 +181,7 @@ class Machine {
     void activate_primary(const View &before);
     void reelect();
     void lead_changed();
+    void note_lead();
     void tell_kernel(Node lead, std::uint64_t epoch);
     void fence();
     void send_snapshot();

@@ -147,8 +147,10 @@ void Machine::decide_until(std::uint64_t count) {
         if (!expire || !view_.limbo.erase(expire->node))
             continue;
         limbo_until_.erase(expire->node);
-        note(Note::Level::warning, "node " + std::to_string(expire->node) +
-                                       " lost its ports: its daemon is gone");
+        note(Note::Level::warning, "expired",
+             "node " + std::to_string(expire->node) +
+                 " lost its ports: its daemon is gone",
+             {{"node", expire->node}});
         reelect();
     }
     commit();
@@ -322,9 +324,14 @@ void Machine::settle(const Key &key) {
         conflicts_.erase(key);
         push(kind, one, 0);
     } else if (conflicts_.insert(key).second) {
-        note(Note::Level::warning, text(key) + " is bound here, but is node " +
-                                       std::to_string(database_.owner(key)) +
-                                       "'s: it gets nothing");
+        note(Note::Level::warning, "conflict",
+             text(key) + " is bound here, but is node " +
+                 std::to_string(database_.owner(key)) + "'s: it gets nothing",
+             {{"address", text(Host{0, key.host.family, key.host.address})},
+              {"ctx", key.host.context},
+              {"protocol", key.protocol},
+              {"port", key.port},
+              {"node", database_.owner(key)}});
     }
 }
 

@@ -49,11 +49,11 @@ void Machine::say_hello() {
 void Machine::take_hello(Node from, const Hello &hello) {
     if (from == setup_.self && hello.number == hello_)
         outstanding_ = false;
-    note(Note::Level::debug, "hello " + std::to_string(hello.number) +
-                                 " of node " + std::to_string(from) +
-                                 ": ring " + std::to_string(hello.ring) +
-                                 ", members " + text(hello.members) +
-                                 (hello.quorate ? "" : ", no quorum"));
+    note(Note::Level::debug, "hello",
+         "hello " + std::to_string(hello.number) + " of node " +
+             std::to_string(from) + ": ring " + std::to_string(hello.ring) +
+             ", members " + text(hello.members) +
+             (hello.quorate ? "" : ", no quorum"));
     // of an earlier configuration
     if (!std::ranges::equal(hello.members, members_))
         return;
@@ -93,9 +93,10 @@ void Machine::activate() {
         fence();
         std::erase_if(view_.limbo,
                       [&](Node node) { return members_.contains(node); });
-        note(Note::Level::warning,
-             "view without a quorum: nodes " +
-                 text(std::vector<Node>(members_.begin(), members_.end())));
+        std::string nodes =
+            text(std::vector<Node>(members_.begin(), members_.end()));
+        note(Note::Level::warning, "no-quorum",
+             "view without a quorum: nodes " + nodes, {{"members", nodes}});
         return;
     }
     phase_ = Phase::active;
@@ -106,13 +107,15 @@ void Machine::activate() {
 void Machine::activate_primary(const View &before) {
     bool synced = view_.synced.contains(setup_.self);
 
-    note(Note::Level::info,
-         "view " + std::to_string(view_.base) + ": nodes " +
-             text(std::vector<Node>(members_.begin(), members_.end())) +
-             ", lead " + std::to_string(view_.lead) +
-             (synced ? "" : ", database from " + std::to_string(view_.source)));
+    std::string nodes =
+        text(std::vector<Node>(members_.begin(), members_.end()));
+    note(Note::Level::info, "view",
+         "view " + std::to_string(view_.base) + ": nodes " + nodes + ", lead " +
+             std::to_string(view_.lead) +
+             (synced ? "" : ", database from " + std::to_string(view_.source)),
+         {{"view", view_.base}, {"members", nodes}, {"lead", view_.lead}});
     if (before.lead != view_.lead)
-        note(Note::Level::info, "lead is " + std::to_string(view_.lead));
+        note_lead();
     for (Node node : view_.limbo)
         limbo_until_[node] = now_ + setup_.rules.grace_ms;
     // First of all: clients wait for it.
@@ -162,8 +165,13 @@ void Machine::reelect() {
     if (!broken(Mutation::same_epoch))
         view_.epoch = next_epoch(setup_.rules, view_.epoch, view_.ring, best);
     epoch_ = std::max(epoch_, view_.epoch);
-    note(Note::Level::info, "lead is " + std::to_string(best));
+    note_lead();
     lead_changed();
+}
+
+void Machine::note_lead() {
+    note(Note::Level::info, "lead", "lead is " + std::to_string(view_.lead),
+         {{"lead", view_.lead}, {"epoch", view_.epoch}});
 }
 
 // The new one first, then the old one: what is on its way to the old one is
@@ -202,8 +210,9 @@ void Machine::fence() {
     stepping_down_ = false;
     if (kernel_lead_ != setup_.self || broken(Mutation::no_fence))
         return;
-    note(Note::Level::warning, "not the lead any more: no quorum");
     epoch_ = std::max(epoch_, kernel_epoch_) + 1;
+    note(Note::Level::warning, "fenced", "not the lead any more: no quorum",
+         {{"epoch", epoch_}});
     tell_kernel(0, epoch_);
 }
 
@@ -249,8 +258,9 @@ void Machine::take(Node from, const Snapshot &snapshot) {
         }
     commit();
     expect_all();
-    note(Note::Level::info,
-         "got the database, " + std::to_string(database_.size()) + " ports");
+    note(Note::Level::info, "database",
+         "got the database, " + std::to_string(database_.size()) + " ports",
+         {{"ports", database_.size()}});
     send(Synced{view_.base});
 }
 

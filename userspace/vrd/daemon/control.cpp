@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -45,6 +48,14 @@ std::string address(const Host &host) {
     return text(Host{0, host.family, host.address});
 }
 
+// The same on all members when nothing is under way
+std::string database(const Version &version) {
+    std::array<char, 3 * 16 + 3> text{};
+    std::snprintf(text.data(), text.size(), "%" PRIx64 ".%" PRIx64 ".%" PRIx64,
+                  version.base, version.sequence, version.hash);
+    return text.data();
+}
+
 Json status(const Machine &machine) {
     const View &view = machine.view();
     bool active = machine.phase() == Machine::Phase::active;
@@ -58,6 +69,7 @@ Json status(const Machine &machine) {
         {"lead", active ? view.lead : 0},
         {"epoch", view.epoch},
         {"ports", machine.database().size()},
+        {"database", database(machine.version())},
         {"sockets", machine.sockets().all().size()},
         {"conflicts", machine.conflicts().size()},
         {"draining", machine.standing().draining},
@@ -186,7 +198,7 @@ void Control::accept(std::uint64_t now_ms) {
                         SOCK_CLOEXEC | SOCK_NONBLOCK));
     // Who asks waits. The machine goes on, which needs no further one.
     if (!fd && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
-        warn(failed("nobody can ask").text());
+        warn("control", failed("nobody can ask").text());
         deaf_until_ = now_ms + deaf_ms;
     }
     if (fd && clients_.size() < clients_max)
@@ -294,10 +306,13 @@ void Control::look(const Machine &machine, std::uint64_t now_ms) {
 
 void Control::tell(const Note &note) {
     const char *event = note.level == Note::Level::warning ? "warning" : "info";
+    Json said{{"event", event}, {"name", note.name}, {"text", note.text}};
+    for (const auto &field : note.fields)
+        std::visit([&](const auto &one) { said[field.first] = one; },
+                   field.second);
     for (Client &client : clients_)
         if (client.watches)
-            answer(client, line(Json{{"event", event}, {"text", note.text}}),
-                   false);
+            answer(client, line(said), false);
 }
 
 }  // namespace vrd

@@ -65,7 +65,7 @@ vr::Result<std::unique_ptr<Daemon>> Daemon::open(const Config &config,
 void Daemon::connect() {
     auto ok = engine_.connect(machine_);
     if (ok) {
-        info("connected to corosync, group " + config_.group);
+        info("engine", "connected to corosync, group " + config_.group);
         complaint_.clear();
         return;
     }
@@ -73,7 +73,7 @@ void Daemon::connect() {
     if (ok.error().text() == complaint_)
         return;
     complaint_ = ok.error().text();
-    warn(complaint_);
+    warn("engine", complaint_);
 }
 
 int Daemon::timeout() const {
@@ -97,8 +97,8 @@ int Daemon::timeout() const {
 
 vr::Result<void> Daemon::run() {
     notify("READY=1");
-    info("node " + std::to_string(config_.node) + " of " +
-         std::to_string(config_.peers.size()));
+    info("start", "node " + std::to_string(config_.node) + " of " +
+                      std::to_string(config_.peers.size()));
     while (!stop_) {
         if (!engine_.connected() && now_ms() >= connect_at_)
             connect();
@@ -130,7 +130,7 @@ vr::Result<void> Daemon::input(std::span<const pollfd> fds) {
     // What the cluster says first: it is what the others know already.
     if (fds[3].revents || fds[4].revents) {
         if (auto ok = engine_.dispatch(); !ok) {
-            warn(ok.error().text());
+            warn("engine", ok.error().text());
             engine_.disconnect();
             machine_.engine_lost();
         }
@@ -177,7 +177,7 @@ void Daemon::output(const Output &one) {
         replace_ = true;
     } else {
         const Note &note = std::get<Note>(one);
-        log(note.level, note.text);
+        log(note);
         control_.tell(note);
     }
 }

@@ -129,7 +129,7 @@ bool Engine::flush() {
             return true;
         if (error != CS_OK) {
             // dispatch() will see that, too
-            warn(std::string("cannot send: ") + cs_strerror(error));
+            warn("engine", std::string("cannot send: ") + cs_strerror(error));
             return true;
         }
         unsent_.pop_front();
@@ -169,25 +169,25 @@ void Engine::on_configuration(cpg_handle_t, const cpg_name *,
     }
     for (const cpg_address &one : std::span(joined, n_joined))
         nodes_changed = nodes_changed || one.reason == CPG_REASON_NODEUP;
-    log(Note::Level::debug,
-        "corosync: group of nodes " +
-            text(std::vector<Node>(now.begin(), now.end())) +
-            (nodes_changed ? ", a ring follows" : ""));
+    log({Note::Level::debug, "engine",
+         "corosync: group of nodes " +
+             text(std::vector<Node>(now.begin(), now.end())) +
+             (nodes_changed ? ", a ring follows" : "")});
     current->machine_->configuration(now, gone, nodes_changed);
 }
 
 void Engine::on_ring(cpg_handle_t, cpg_ring_id ring, std::uint32_t n,
                      const std::uint32_t *nodes) {
-    log(Note::Level::debug, "corosync: ring " + std::to_string(ring.seq) +
-                                " of nodes " +
-                                text(std::vector<Node>(nodes, nodes + n)));
+    log({Note::Level::debug, "engine",
+         "corosync: ring " + std::to_string(ring.seq) + " of nodes " +
+             text(std::vector<Node>(nodes, nodes + n))});
     current->machine_->ring(ring.seq, std::set<Node>(nodes, nodes + n));
 }
 
 void Engine::on_quorum(quorum_handle_t, std::uint32_t quorate, std::uint64_t,
                        std::uint32_t, std::uint32_t *) {
-    log(Note::Level::debug,
-        std::string("corosync: ") + (quorate ? "quorum" : "no quorum"));
+    log({Note::Level::debug, "engine",
+         std::string("corosync: ") + (quorate ? "quorum" : "no quorum")});
     current->machine_->quorum(quorate != 0);
 }
 

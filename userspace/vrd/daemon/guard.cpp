@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "clock.hpp"
 #include "log.hpp"
@@ -26,43 +27,77 @@ constexpr std::uint64_t again_ms = 100;  // until what is away is looked for
 // The callback has no context.
 Guarded *current = nullptr;
 
-void on_quorum(quorum_handle_t, std::uint32_t quorate, std::uint64_t,
-               std::uint32_t, std::uint32_t *) {
+void on_quorum(quorum_handle_t, std::uint32_t quorate, quorum_ring_id,
+               std::uint32_t, const std::uint32_t *) {
     current->quorum(quorate != 0);
 }
 
-vr::Result<void> fence(vr::Client &client, const Address &address, bool own) {
-    vr::dhost::Key key = address.key;
-    if (own) {
-        auto host = vr::dhost::get_host(client, key);
-        if (!host)
-            return host.error();
-        if (host->lead != host->own)
-            return {};
-        // If it is the lead anew meanwhile, it is by a later one.
-        key.epoch = host->key.epoch.value_or(0) + 1;
-    }
-    auto ok = vr::dhost::set_lead(client, key, 0);
-    if (!ok && own && ok.error().code == ESTALE)
+void on_ring(quorum_handle_t, quorum_ring_id, std::uint32_t n,
+             const std::uint32_t *nodes, std::uint32_t n_joined,
+             const std::uint32_t *joined, std::uint32_t,
+             const std::uint32_t *) {
+    current->ring(std::set<Node>(nodes, nodes + n),
+                  std::set<Node>(joined, joined + n_joined));
+}
+
+vr::Result<vr::Client> open_kernel() {
+    auto socket = vr::netlink::open(NETLINK_GENERIC);
+    if (!socket)
+        return socket.error();
+    return vr::Client::open_dhost(*std::move(socket));
+}
+
+// This node is not the lead any more. If it is the lead anew meanwhile, it is
+// by a later epoch than the one after this.
+vr::Result<void> step_down(vr::Client &client, vr::dhost::Key key) {
+    auto host = vr::dhost::get_host(client, key);
+    if (!host)
+        return host.error();
+    if (host->lead != host->own)
         return {};
-    if (ok && own)
-        warn(vr::dhost::text(key.address) +
-             ": not the lead any more: no cluster, or no daemon");
+    key.epoch = host->key.epoch.value_or(0) + 1;
+    auto ok = vr::dhost::set_lead(client, key, 0);
+    if (!ok && ok.error().code == ESTALE)
+        return {};
+    if (ok)
+        warn("fenced", vr::dhost::text(key.address) +
+                           ": not the lead any more: no cluster, or no daemon");
     return ok;
 }
 
 }  // namespace
 
-vr::Result<void> fence(const Config &config, bool own) {
+// The configuration may be what is wrong, so the kernel is asked.
+vr::Result<void> fence() {
     vr::Result<void> all;
-    auto socket = vr::netlink::open(NETLINK_GENERIC);
-    if (!socket)
-        return socket.error();
-    auto client = vr::Client::open_dhost(*std::move(socket));
+    auto client = open_kernel();
+    if (!client) {
+        if (client.error().code == ENOENT)
+            return {};  // the module is not there
+        return client.error();
+    }
+    auto hosts = vr::dhost::list_hosts(*client);
+    if (!hosts)
+        return hosts.error();
+    for (const vr::dhost::Host &host : *hosts) {
+        if (host.lead != host.own)
+            continue;
+        vr::dhost::Key key = host.key;
+        key.epoch.reset();
+        auto ok = vr::dhost::set_lead(*client, key, 0);
+        if (!ok && ok.error().code != ENOENT && all)
+            all = ok;
+    }
+    return all;
+}
+
+vr::Result<void> fence(const Config &config) {
+    vr::Result<void> all;
+    auto client = open_kernel();
     if (!client)
         return client.error();
     for (const Address &address : config.addresses) {
-        auto ok = fence(*client, address, own);
+        auto ok = step_down(*client, address.key);
         // nothing of it is here
         if (!ok && ok.error().code != ENOENT && all)
             all = ok;
@@ -76,14 +111,28 @@ void Guarded::daemon(bool there, std::uint64_t now_ms) {
     if (there_ && !there)
         away_since_ = now_ms;
     there_ = there;
+    parted_ = parted_ && !there;
+}
+
+void Guarded::ring(const std::set<Node> &members,
+                   const std::set<Node> &joined) {
+    std::set<Node> stay;
+    std::ranges::set_difference(members, joined,
+                                std::inserter(stay, stay.end()));
+    // Who has a quorum by another rule is known to corosync alone.
+    bool enough = rules_.engine_quorum ? stay.size() * 2 > members.size()
+                                       : majority(rules_, stay);
+    if (!there_ && !enough)
+        parted_ = true;
 }
 
 bool Guarded::may_lead(std::uint64_t now_ms) const {
-    return quorate_ && (there_ || now_ms < away_since_ + patience());
+    return quorate_ && !parted_ &&
+           (there_ || now_ms < away_since_ + patience());
 }
 
 std::optional<std::uint64_t> Guarded::deadline() const {
-    if (there_ || !quorate_)
+    if (there_ || !quorate_ || parted_)
         return std::nullopt;
     return away_since_ + patience();
 }
@@ -91,18 +140,22 @@ std::optional<std::uint64_t> Guarded::deadline() const {
 // ---- how it is known ----
 
 Guard::Guard(const Config &config, std::string control)
-    : config_(config), control_(std::move(control)), guarded_(config.grace_ms) {
+    : config_(config),
+      control_(std::move(control)),
+      guarded_(config.setup().rules) {
     // It may have been there until a moment ago.
     guarded_.daemon(true, now_ms());
     guarded_.daemon(false, now_ms());
 }
 
 void Guard::connect() {
-    quorum_callbacks_t callbacks{on_quorum};
+    quorum_model_v1_data_t model{QUORUM_MODEL_V1, on_quorum, on_ring};
     std::uint32_t type = 0;
 
     current = &guarded_;
-    if (quorum_initialize(&quorum_, &callbacks, &type) != CS_OK) {
+    if (quorum_model_initialize(&quorum_, QUORUM_MODEL_V1,
+                                reinterpret_cast<quorum_model_data_t *>(&model),
+                                &type, nullptr) != CS_OK) {
         quorum_ = 0;
         return;
     }
@@ -113,7 +166,7 @@ void Guard::connect() {
         disconnect();
         return;
     }
-    info("watching corosync");
+    info("engine", "watching corosync");
     dispatch();
 }
 
@@ -129,7 +182,7 @@ void Guard::dispatch() {
     cs_error_t error = quorum_dispatch(quorum_, CS_DISPATCH_ALL);
     if (error == CS_OK || error == CS_ERR_TRY_AGAIN)
         return;
-    warn(std::string("corosync is gone: ") + cs_strerror(error));
+    warn("engine-gone", std::string("corosync is gone: ") + cs_strerror(error));
     disconnect();
 }
 
@@ -157,8 +210,8 @@ void Guard::find_daemon() {
 void Guard::look() {
     bool may = guarded_.may_lead(now_ms());
     if (!may && !fenced_)
-        if (auto ok = fence(config_, true); !ok)
-            warn(ok.error().text());
+        if (auto ok = fence(config_); !ok)
+            warn("kernel", ok.error().text());
     fenced_ = !may;
 }
 
@@ -202,7 +255,7 @@ vr::Result<void> Guard::run() {
     // Nobody is left who would know.
     notify("STOPPING=1");
     if (!guarded_.daemon())
-        return fence(config_, true);
+        return fence(config_);
     return {};
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "config.hpp"
@@ -17,18 +18,24 @@
 
 namespace vrd {
 
-// No lead of these addresses, whatever the epoch; this node alone may be it if
-// `own`. The first error, after all were tried.
-vr::Result<void> fence(const Config &config, bool own);
+// Not the lead any more: of all addresses that the kernel has, whatever the
+// epoch; or of those of the configuration, unless it is so anew meanwhile. The
+// first error, after all were tried.
+vr::Result<void> fence();
+vr::Result<void> fence(const Config &config);
 
 // May this node's kernel be the lead, as far as that can be known without the
 // daemon? A state machine without inputs and outputs.
 class Guarded {
   public:
-    // The others take the ports of a daemon that is away for so long.
-    explicit Guarded(std::uint64_t grace_ms) : grace_ms_(grace_ms) {}
+    explicit Guarded(Rules rules) : rules_(std::move(rules)) {}
 
     void quorum(bool quorate) { quorate_ = quorate; }
+    // A ring of corosync's, and who comes to it from another one. Those who
+    // stay have been with this node all the time. Where they are too few, the
+    // others may have gone on without it, with a lead of theirs, before this
+    // machine knew that time went by: it was stopped.
+    void ring(const std::set<Node> &members, const std::set<Node> &joined);
     void daemon(bool there, std::uint64_t now_ms);
     bool daemon() const { return there_; }
     bool may_lead(std::uint64_t now_ms) const;
@@ -36,11 +43,15 @@ class Guarded {
     std::optional<std::uint64_t> deadline() const;
 
   private:
-    std::uint64_t patience() const { return grace_ms_ - grace_ms_ / 10; }
+    // The others take the ports of a daemon that is away for all of it.
+    std::uint64_t patience() const {
+        return rules_.grace_ms - rules_.grace_ms / 10;
+    }
 
-    std::uint64_t grace_ms_;
+    Rules rules_;
     bool quorate_ = false;
     bool there_ = false;
+    bool parted_ = false;  // from a majority, since the daemon is away
     std::uint64_t away_since_ = 0;
 };
 

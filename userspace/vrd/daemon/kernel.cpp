@@ -77,8 +77,9 @@ vr::Result<void> Kernel::setup(const Address &address) {
         return host.error();
     // What never changes has to be right.
     if (host && (host->own != config_.node || !same(self.slice, host->slice))) {
-        warn(vr::dhost::text(address.key.address) +
-             " was another node's, or had another slice: made anew");
+        warn("kernel",
+             vr::dhost::text(address.key.address) +
+                 " was another node's, or had another slice: made anew");
         if (auto ok = vr::dhost::delete_host(client_, address.key); !ok)
             return ok;
         host = vr::Error{ENOENT, {}, {}};
@@ -182,7 +183,7 @@ vr::Result<void> Kernel::read(Machine &machine, std::uint64_t now_ms) {
         if (numbered)
             sequence_ = event.sequence;
         if (event.kind == Event::Kind::lost || missing) {
-            warn("events of sockets were lost: listing all of them");
+            warn("kernel", "events of sockets were lost: listing all of them");
             if (auto ok = resynchronize(machine); !ok)
                 return ok;
         }
@@ -196,11 +197,11 @@ void Kernel::take(const Event &event, Machine &machine, std::uint64_t now_ms) {
     bool bind = event.kind == Event::Kind::bind;
 
     if (bind || event.kind == Event::Kind::socket)
-        log(Note::Level::debug, std::string("kernel: ") +
-                                    vr::dhost::name(event) + " " +
-                                    std::to_string(event.cookie) + " " +
-                                    vr::dhost::text(event.key.address) +
-                                    " port " + std::to_string(event.port));
+        log({Note::Level::debug, "kernel",
+             std::string("kernel: ") + vr::dhost::name(event) + " " +
+                 std::to_string(event.cookie) + " " +
+                 vr::dhost::text(event.key.address) + " port " +
+                 std::to_string(event.port)});
     switch (event.kind) {
         case Event::Kind::bind:
             held_.erase(event.cookie);
@@ -221,8 +222,8 @@ void Kernel::take(const Event &event, Machine &machine, std::uint64_t now_ms) {
             return;
         case Event::Kind::host_deleted:
             if (find(host(event.key)))
-                warn(vr::dhost::text(event.key.address) +
-                     " is no distributed address any more");
+                warn("kernel", vr::dhost::text(event.key.address) +
+                                   " is no distributed address any more");
             return;
         case Event::Kind::lost:
             return;
@@ -253,12 +254,13 @@ std::optional<std::uint64_t> Kernel::deadline() const {
 
 void Kernel::answer(const Answer &answer) {
     auto ok = vr::dhost::grant(client_, answer.cookie, answer.deny);
-    log(Note::Level::debug, std::string(answer.deny ? "deny " : "grant ") +
-                                std::to_string(answer.cookie) +
-                                (ok ? "" : ": " + ok.error().text()));
+    log({Note::Level::debug, "kernel",
+         std::string(answer.deny ? "deny " : "grant ") +
+             std::to_string(answer.cookie) +
+             (ok ? "" : ": " + ok.error().text())});
     // too late, or it never waited
     if (!ok && ok.error().code != ENOENT)
-        warn(ok.error().text());
+        warn("kernel", ok.error().text());
 }
 
 void Kernel::set_lead(const SetLead &lead, Machine &machine) {
@@ -268,7 +270,7 @@ void Kernel::set_lead(const SetLead &lead, Machine &machine) {
         auto ok = vr::dhost::set_lead(client_, key, lead.lead);
         if (ok)
             continue;
-        warn(ok.error().text());
+        warn("kernel", ok.error().text());
         if (ok.error().code != ESTALE)
             continue;
         auto host = vr::dhost::get_host(client_, address.key);
@@ -287,7 +289,7 @@ void Kernel::set_range(const Address &address, std::uint8_t protocol,
                               : vr::dhost::set_ports(client_, key, protocol,
                                                      range, owners.nodes[0]);
     if (!ok && !(nobody && ok.error().code == ENOENT))
-        warn(ok.error().text());
+        warn("kernel", ok.error().text());
 }
 
 void Kernel::set_ports(std::span<const SetPort> ports) {
@@ -314,7 +316,7 @@ void Kernel::replace_ports(const Database &database) {
     for (const Address &address : config_.addresses) {
         auto ports = vr::dhost::list_ports(client_, address.key);
         if (!ports) {
-            warn(ports.error().text());
+            warn("kernel", ports.error().text());
             continue;
         }
         for (const vr::dhost::Port &port : *ports) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// One line a thing, on standard error. Under systemd each has a level, which
-// the journal understands.
+// One line a thing, on standard error; under systemd an entry of the journal,
+// with fields.
 
 #pragma once
 
@@ -13,14 +13,14 @@ namespace vrd {
 
 // Below that nothing is said.
 void log_from(Note::Level level);
-void log(Note::Level level, const std::string &text);
+void log(const Note &note);
 
-inline void info(const std::string &text) {
-    log(Note::Level::info, text);
+inline void info(const char *name, const std::string &text) {
+    log({Note::Level::info, name, text});
 }
 
-inline void warn(const std::string &text) {
-    log(Note::Level::warning, text);
+inline void warn(const char *name, const std::string &text) {
+    log({Note::Level::warning, name, text});
 }
 
 }  // namespace vrd

@@ -34,7 +34,7 @@ constexpr char help[] =
 enum Exit { exit_ok = 0, exit_failed = 1, exit_usage = 2 };
 
 int failed(const vr::Error &error) {
-    vrd::warn(error.text());
+    vrd::warn("failed", error.text());
     return exit_failed;
 }
 
@@ -45,7 +45,7 @@ vrd::Node wait_for_number() {
         if (node)
             return *node;
         if (!said)
-            vrd::warn(node.error().text() + ": waiting for it");
+            vrd::warn("engine", node.error().text() + ": waiting for it");
         std::this_thread::sleep_for(std::chrono::milliseconds(200));
     }
 }
@@ -53,14 +53,17 @@ vrd::Node wait_for_number() {
 enum class Task { run, test, fence, guard };
 
 int run(const std::string &path, const std::string &control, Task task) {
+    if (task == Task::fence) {
+        auto ok = vrd::fence();
+        return ok ? exit_ok : failed(ok.error());
+    }
     auto config = vrd::read_config(path);
     if (!config)
         return failed(config.error());
     if (task == Task::test)
         return exit_ok;
-    if (task == Task::fence || task == Task::guard) {
-        auto ok = task == Task::fence ? vrd::fence(*config, false)
-                                      : vrd::Guard(*config, control).run();
+    if (task == Task::guard) {
+        auto ok = vrd::Guard(*config, control).run();
         return ok ? exit_ok : failed(ok.error());
     }
     if (!config->node)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// What systemd wants to hear: sd_notify(3), without its library.
+// What systemd wants to hear: sd_notify(3), sd_watchdog_enabled(3).
 
 #pragma once
 
