@@ -360,6 +360,35 @@ class Bind(threading.Thread):
         return self.result
 
 
+class Load(threading.Thread):
+    """A node binds ports all the time."""
+
+    def __init__(self, node, first=7400):
+        super().__init__()
+        self.node, self.first = node, first
+        self.stop = threading.Event()
+        self.count, self.failed = 0, []
+
+    def run(self):
+        while not self.stop.is_set():
+            one = Bind(self.node, self.first + self.count % 500)
+            if one.end():
+                self.failed.append(one.result)
+            one.sock.close()
+            self.count += 1
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stop.set()
+        self.join()
+        print(f"# {self.count} bind() meanwhile")
+        if not exc[0]:
+            eq(self.failed, [], "bind() that failed")
+
+
 def run(scope, lab, limit=240):
     """As vr_tap.run(); a failure shows the end of every log."""
     try:
@@ -372,5 +401,5 @@ def run(scope, lab, limit=240):
         lab.end()
 
 
-__all__ = ["BUILD", "Bind", "HERE", "Lab", "Node", "VRCTL", "check", "colons", "eq",
+__all__ = ["BUILD", "Bind", "HERE", "Lab", "Load", "Node", "VRCTL", "check", "colons", "eq",
            "errno", "json", "mac", "run", "slow", "wait"]

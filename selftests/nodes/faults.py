@@ -9,7 +9,6 @@ need no machine of their own are in ../cluster/vrd.py.
 import contextlib
 import errno
 import signal
-import threading
 import time
 
 # first: it makes the others known
@@ -18,7 +17,7 @@ from vr_client import Crowd, Stream
 from vr_dhost import mac
 from vr_lab import lab
 from vr_tap import check, eq, slow, wait
-from vr_vrd import HERE, VRCTL, Bind, run
+from vr_vrd import HERE, VRCTL, Bind, Load, run
 
 TOKEN = 1000            # ms, times slow()
 DETECTION = 2.2 * TOKEN * slow() / 1000
@@ -164,6 +163,27 @@ def test_frozen():
         back()
 
 
+def test_frozen_without_vrd():
+    """the same while its daemon is away: corosync's ring says enough"""
+    node = NODES[LEAD]
+    node.stop("vrd")
+    with stream():
+        lab(f"stop {LEAD}")
+        LAB.unplugged.add(LEAD)
+        others()
+        lab(f"cont {LEAD}")
+        began = time.monotonic()
+        wait(lambda: node.kernel()["lead"] == 0, "no lead in its kernel")
+        took = time.monotonic() - began
+        print(f"# its kernel was the lead for {took:.2f} s after it went on")
+        # not when its daemon has been away for too long, much later
+        check(took < DETECTION, "the old lead acts on")
+        LAB.unplugged.discard(LEAD)
+        answers(2)
+        node.start_vrd()
+        back()
+
+
 def test_interconnect_cut():
     """the interconnect of the lead is cut: silent, the others go on"""
     with stream():
@@ -283,19 +303,8 @@ def test_no_descriptors():
 
 def test_join_under_load():
     """a node leaves and comes back while ports are bound all the time"""
-    stop, count, failed = threading.Event(), [0], []
-
-    def load():
-        while not stop.is_set():
-            one = Bind(NODES[1], 7400 + count[0] % 500)
-            if one.end():
-                failed.append(one.result)
-            one.sock.close()
-            count[0] += 1
-    busy = threading.Thread(target=load)
     with stream():
-        busy.start()
-        try:
+        with Load(NODES[1]):
             NODES[LEAD].drain()
             for name in ("corosync", "vrd"):
                 NODES[LEAD].stop(name, signal.SIGTERM)
@@ -303,11 +312,6 @@ def test_join_under_load():
             NODES[LEAD].start_corosync()
             NODES[LEAD].start_vrd()
             LAB.settled(LEAD)
-        finally:
-            stop.set()
-            busy.join()
-        print(f"# {count[0]} bind() meanwhile")
-        eq(failed, [], "bind() that failed")
         wait(lambda: len({tuple(sorted(node.ports().items()))
                           for node in NODES.values()}) == 1, "one database")
         back()

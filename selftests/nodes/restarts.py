@@ -8,13 +8,12 @@ made anew.
 """
 import errno
 import signal
-import threading
 
 # first: it makes the others known
 from vr_guests import LEAD, Guests
 from vr_client import Crowd, Stream
 from vr_tap import eq, params, wait
-from vr_vrd import Bind, run
+from vr_vrd import Bind, Load, run
 
 TOKEN = 1000            # ms, times slow()
 COUNT = 300             # connections to the nodes that stay
@@ -82,34 +81,6 @@ def test_cut_off():
         eq(crowd.alive(), COUNT, "connections that live")
     crowd.close()
     ports_known()
-
-
-class Load(threading.Thread):
-    """A node binds ports all the time."""
-
-    def __init__(self, node):
-        super().__init__()
-        self.node, self.stop = node, threading.Event()
-        self.count, self.failed = 0, []
-
-    def run(self):
-        while not self.stop.is_set():
-            one = Bind(self.node, 7400 + self.count % 500)
-            if one.end():
-                self.failed.append(one.result)
-            one.sock.close()
-            self.count += 1
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exc):
-        self.stop.set()
-        self.join()
-        print(f"# {self.count} bind() meanwhile")
-        if not exc[0]:
-            eq(self.failed, [], "bind() that failed")
 
 
 @params(3, 2, 1)

@@ -74,6 +74,7 @@ class Host:
     this process and dies with it, and with process 1 all others.
     """
     # pylint: disable=too-many-instance-attributes
+    COPIES = ("etc", "var")     # what it may write without a trace
 
     def __init__(self, site, name, number, netns):
         """Context number, or None: all of the namespace."""
@@ -123,14 +124,17 @@ class Host:
             os.write(told, repr(err).encode())
             os._exit(1)
         os.close(told)
+        self.live()
+
+    def live(self):
+        """As process 1, which has no end"""
         while True:
             signal.sigwait([signal.SIGCHLD])
             with contextlib.suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
 
-    @staticmethod
-    def mounts():
+    def mounts(self):
         mount("none", "/", None, MS_REC | MS_PRIVATE)
         mount("proc", "/proc", "proc")
         # writable once more inside: daemons set sysctls
@@ -140,7 +144,7 @@ class Host:
             if err.errno != errno.EBUSY:    # the machine's is there
                 raise
         mount("tmp", SCRATCH, "tmpfs", 0, "mode=755")
-        for top in ("etc", "var"):
+        for top in self.COPIES:
             for sub in ("up", "work"):
                 os.makedirs(f"{SCRATCH}/{top}/{sub}")
             mount("over", f"/{top}", "overlay", 0, f"lowerdir=/{top},upperdir="

@@ -7,8 +7,16 @@
 //   vrd_rig NODE NODES COUNT    COUNT: how many ports it asks for, one after
 //                               the other, with a bare message after each
 //
-// Prints "serving", "median BIND MESSAGE" in milliseconds, and "lead NODE MS":
-// how long after the configuration of corosync that needed another lead.
+// Prints, all times in milliseconds
+//
+//   serving PORTS MS      it has the database, so long after it began
+// with COUNT
+//   burst PORTS MS        so many are granted that were asked for at once
+//   median BIND MESSAGE   of the COUNT
+//   held PORTS            which it keeps, of many addresses
+// and
+//   lead NODE MS          how long after the configuration of corosync that
+//                         needed another lead
 
 #include <poll.h>
 #include <unistd.h>
@@ -95,6 +103,8 @@ class Rig {
             usleep(50000);
     }
 
+    std::size_t ports() const { return machine_.database().size(); }
+
     bool ready() const {
         return machine_.serving() && machine_.view().synced.size() == nodes_;
     }
@@ -121,18 +131,36 @@ class Rig {
             step(5);
     }
 
-    double bind(std::uint16_t port) {
-        vrd::Host host{0, 4, {10, 0, 0, 1}};
+    // As many sockets bind as many ports at once, of each of some addresses;
+    // until all are answered
+    double bind(std::uint16_t first, int count, int addresses = 1) {
+        std::vector<vrd::Host> hosts;
+        for (int i = 1; i <= addresses; i++)
+            hosts.push_back({0, 4, {10, 0, 0, static_cast<std::uint8_t>(i)}});
         double began = now();
-        granted_ = false;
-        machine_.bind(port, {6, port}, {host});
+        answers_ = 0;
+        refused_ = 0;
+        for (int i = 0; i < count; i++) {
+            auto port = static_cast<std::uint16_t>(first + i);
+            machine_.bind(port, {6, port}, hosts);
+            if (i % 64 == 63)
+                outputs();  // the daemon's reads are no longer
+        }
         outputs();
-        while (!granted_)
+        while (answers_ < count)
             step(100);
         double took = now() - began;
-        machine_.closed(port);
-        outputs();
+        if (refused_) {
+            std::fprintf(stderr, "%d of %d refused\n", refused_, count);
+            std::exit(1);
+        }
         return took;
+    }
+
+    void close(std::uint16_t first, int count) {
+        for (int i = 0; i < count; i++)
+            machine_.closed(static_cast<std::uint16_t>(first + i));
+        outputs();
     }
 
   private:
@@ -143,9 +171,10 @@ class Rig {
             for (const vrd::Output &one : all) {
                 if (const auto *send = std::get_if<vrd::Send>(&one))
                     engine_.send(send->message);
-                else if (std::holds_alternative<vrd::Answer>(one))
-                    granted_ = true;
-                else if (const auto *lead = std::get_if<vrd::SetLead>(&one))
+                else if (const auto *answer = std::get_if<vrd::Answer>(&one)) {
+                    answers_++;
+                    refused_ += answer->deny;
+                } else if (const auto *lead = std::get_if<vrd::SetLead>(&one))
                     std::printf("lead %u %.2f\n", lead->lead,
                                 now() - configured_);
             }
@@ -155,9 +184,14 @@ class Rig {
     vrd::Engine engine_;
     std::size_t nodes_;
     bool unsent_ = false;
-    bool granted_ = false;
+    int answers_ = 0;
+    int refused_ = 0;
     double configured_ = 0;
 };
+
+constexpr int burst = 20000;
+constexpr int held = 2000;
+constexpr int addresses = 50;
 
 double median(std::vector<double> &all) {
     std::ranges::sort(all);
@@ -178,10 +212,11 @@ int main(int argc, char **argv) {
     setup.self = self;
     for (vrd::Node node = 1; node <= nodes; node++)
         setup.rules.votes[node] = 1;
+    double began = now();
     Rig rig(setup, nodes);
     while (!rig.ready())
         rig.step(100);
-    std::puts("serving");
+    std::printf("serving %zu %.2f\n", rig.ports(), now() - began);
 
     if (count) {
         Bare bare;
@@ -190,12 +225,20 @@ int main(int argc, char **argv) {
         bare.open();
         rig.steps(500);
         for (int i = 0; i < count; i++) {
-            binds.push_back(rig.bind(static_cast<std::uint16_t>(5000 + i)));
-            rig.steps(20);  // the port is given back
+            auto port = static_cast<std::uint16_t>(5000 + i);
+            binds.push_back(rig.bind(port, 1));
+            rig.close(port, 1);
+            rig.steps(20);
             messages.push_back(bare.message());
             rig.steps(20);
         }
+        std::printf("burst %d %.2f\n", burst, rig.bind(10000, burst));
+        rig.close(10000, burst);
         std::printf("median %.2f %.2f\n", median(binds), median(messages));
+        rig.bind(40000, held, addresses);
+        while (rig.ports() != static_cast<std::size_t>(held * addresses))
+            rig.step(100);
+        std::printf("held %d\n", held * addresses);
     }
     for (;;)
         rig.step(1000);

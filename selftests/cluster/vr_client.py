@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the client of a lab (vr_guests.py) has and does while things break."""
+"""What the client of a lab (vr_vrd.py) has and does while things break."""
 import contextlib
 import errno
 import selectors
