@@ -267,12 +267,14 @@ def command(*args):
     subprocess.run(args, check=True)
 
 
-@params(("VLAN", 5), ("macvlan", None))
-def test_above_bridge(kind, vid):
-    """what a bridge saw is seen again in the context of the device above:"""
-    port = 5200 + len(kind)
+@params(("VLAN", 5, False), ("VLAN", 5, True), ("macvlan", None, False))
+def test_above_bridge(kind, vid, passed):
+    """what a bridge saw is seen again in the context of the device above, or
+    in that at once, if rules see that device:"""
+    port = 5200 + len(kind) + passed
     for what in ("call-iptables", "call-ip6tables", "filter-vlan-tagged"):
         sysctl(f"net.bridge.bridge-nf-{what}", 1)
+    sysctl("net.bridge.bridge-nf-pass-vlan-input-dev", int(passed))
     command("ip", "link", "add", "name", "b0", "type", "bridge")
     after = contextlib.ExitStack()
     after.callback(LAB.rt.link_del, "b0")
@@ -300,7 +302,8 @@ def test_above_bridge(kind, vid):
         else:
             wire.send(pkt, dst=mac)
         eq(one.recv(9), b"x", "datagram")
-        eq((counted("c1"), counted("c2")), (1, 1), "prerouting in each")
+        eq((counted("c1"), counted("c2")), (0, 2) if passed else (1, 1),
+           "prerouting in each")
         eq(owners(port), [2], "owner")
 
 

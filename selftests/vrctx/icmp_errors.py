@@ -222,7 +222,8 @@ def tcp_to_far(ctx):
     return server, sent.raw
 
 
-@params(*[(*pair, kind) for pair in PAIRS for kind in ("UDP", "TCP")])
+@params(*[(*pair, kind) for pair in PAIRS for kind in
+          ("UDP", "TCP", *pick((), ("no packet",)))])
 def test_redirect(one, two, kind):
     """a redirect changes the next hop in one context only:"""
     gmac = b"\2\0\0\0\0\3"
@@ -246,9 +247,11 @@ def test_redirect(one, two, kind):
     if kind == "TCP":
         server, sent = tcp_to_far(one)
         socks["TCP"] = server
-    else:
+    elif kind == "UDP":
         sent = ip_packet(17, udp_datagram(4000, 53, b"probe", RIP, FAR), RIP,
                          FAR)
+    else:
+        sent = None
     W[one].send(redirect(NEXT, RIP, sent, FAR, GATE, gmac))
     W[one].sync()
     eq(next_hop(two), HMAC, "next hop in the other context")

@@ -13,9 +13,10 @@ import socket
 import struct
 
 import vr_nl as nl
-from vr_fam import FORWARD, PORT_UNREACH, V6, ip, only, packed, split_prefix
+from vr_fam import (FORWARD, PORT_UNREACH, V6, ip, only, packed, pick,
+                    split_prefix)
 from vr_net import HIP, RIP, UDP, Lab, inside, readable, serve, sock
-from vr_nft import chain, conns, rules
+from vr_nft import IP, chain, conns, rules
 from vr_pkt import ACK, SYN, Peer, Wire, quote
 from vr_rt import Rtnl, sysctl
 from vr_tap import check, eq, params, run, wait
@@ -293,6 +294,35 @@ def test_flow_crosses():
                [(0, False)], "its entry")
         leak(0, "10.9.0.0/24", None, nl.LEAK_DEL)
     LAB.rt.link_del("far")
+
+
+@params((0,), (1,))
+def test_bridged(ctx):
+    """what is translated on a bridge is bridged on, as the routes say in:"""
+    sysctl(pick("net.bridge.bridge-nf-call-iptables",
+                "net.bridge.bridge-nf-call-ip6tables"), 1)
+    LAB.rt.link_add("b0", "bridge")
+    if ctx:
+        LAB.vr.move("b0", ctx)
+    ports = [Wire(LAB, ctx, dev=f"p{n}", cidr=None, ip="10.7.0.2", static=False)
+             for n in (1, 2)]
+    for port in ports:
+        LAB.rt.link_set(port.dev, master=LAB.rt.ifindex("b0"))
+    LAB.rt.addr("b0", "10.7.0.1/24")
+    LAB.rt.link_set("b0", up=True)
+    # no port knows these two, so what goes to them goes to both
+    first, then = b"\2\0\0\0\0\x55", b"\2\0\0\0\0\x77"
+    LAB.rt.neigh("b0", "10.7.0.9", then)
+    with rules(chain("prerouting", f"udp dport 54 dnat {IP} to {ip('10.7.0.9')}",
+                     kind="nat", prio="dstnat")):
+        ports[0].send_udp(4800, 54, b"bridged", dst=ip("10.7.0.3"), mac=first)
+        pkt = ports[1].expect(lambda p: p.proto == 17, "translated datagram")
+        eq((pkt.src, pkt.dst, ports[1].head[:6]),
+           (ip("10.7.0.2"), ip("10.7.0.9"), then), "it")
+    for dev in ("p1", "p2", "b0"):
+        LAB.rt.link_del(dev)
+    for port in ports:
+        port.far.close()
 
 
 @only(6)

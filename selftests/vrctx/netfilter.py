@@ -78,6 +78,30 @@ def test_reject():
                 W[other].silent(f"an answer in {ctx}")
 
 
+@params(("tcp",), ("udp",))
+def test_reject_early(proto):
+    """what is rejected before it has a route is answered, where none but the
+    context has a way back:"""
+    wires = [Wire(LAB, n, dev=f"x{n}", cidr=f"10.7.{n}.1/24",
+                  ip=f"10.7.{n}.2") for n in (1, 2)]
+    how = " with tcp reset" if proto == "tcp" else ""
+    with rules(chain("prerouting", f"{proto} dport 81 reject{how}",
+                     prio="raw")):
+        for wire in wires:
+            if proto == "tcp":
+                wire.send_tcp(4000, 81, 1000, flags=SYN)
+                wire.expect(lambda p: p.proto == 6 and p.flags & RST, "RST")
+            else:
+                wire.send_udp(4000, 81, b"x")
+                wire.expect(lambda p: p.icmp == PORT_UNREACH, "unreachable")
+            for other in (*wires, *W.values()):
+                if other is not wire:
+                    other.silent(f"an answer in {wire.ctx}")
+    for wire in wires:
+        LAB.rt.link_del(wire.dev)
+        wire.far.close()
+
+
 def nets(change):
     """A network of its own for each context, added or removed."""
     for ctx in ALL:

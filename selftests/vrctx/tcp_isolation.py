@@ -5,9 +5,11 @@
 
 Identical addresses and ports everywhere; the peers are hand made. Guards the
 context in the established and timewait look-up, in the request socket (its
-hash and the child made from it), in SYN cookies, RSTs and early demux.
+hash, its copies and the child made from it), in SYN cookies, RSTs and early
+demux.
 """
 import errno as E
+import socket
 import struct
 
 from vr_fam import proc_net, sockaddr
@@ -344,6 +346,31 @@ def test_clean():
     """all sockets are gone in the end"""
     for ctx in (1, 2):
         LAB.quiet(ctx)
+
+
+def test_migrated():
+    """requests that another listener takes over are counted in the context"""
+    sysctl("net.ipv4.tcp_migrate_req", 1)
+    first, second = [sock(TCP, 1, (RIP, 82), listen=16, reuseport=True)
+                     for _ in range(2)]
+    peers = [Peer(W[1], 4700 + n, 82) for n in range(8)]
+    for peer in peers:
+        peer.syn()
+    first.close()
+    for peer in peers:
+        peer.send(ACK)
+    W[1].sync()
+    served = []
+    while (one := pending(second)) is not None:
+        served.append(one)
+    eq([get_ctx(one) for one in served], [1] * len(peers), "contexts")
+    for one in served:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                       struct.pack("=ii", 1, 0))        # close() resets
+        one.close()
+    second.close()
+    LAB.quiet(1)
+    sysctl("net.ipv4.tcp_migrate_req", 0)
 
 
 run(globals(), limit=60)

@@ -169,12 +169,15 @@ def neigh_of(payload):
 
 
 def redirect(src, dst, about, target, gate, mac):
-    """A redirect from src to dst: target is better sent by gate."""
+    """A redirect from src to dst: target is better sent by gate. Of IPv6 one
+    need not say about which packet.
+    """
     if not V6:
         msg = icmp_message(5, 1, struct.unpack("!I", packed(gate))[0],
                            quote(about), src, dst)
         return ip_header(ICMP, len(msg), src, dst) + msg
-    about = quote(about)
-    data = (packed(gate) + packed(target) + b"\2\1" + mac
-            + struct.pack("!BB6x", 4, 1 + len(about) // 8) + about)
+    data = packed(gate) + packed(target) + b"\2\1" + mac
+    if about:
+        about = quote(about)
+        data += struct.pack("!BB6x", 4, 1 + len(about) // 8) + about
     return discovery(REDIRECT, 0, data, src, dst)

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+# families: 4 6
+"""Rules that look up a way back find that of the packet's context.
+
+	10.1.0.2 i ---- router, context N ---- o 10.0.0.2	for N = 0, 1, 2
+
+The way to 10.1.0.0/24 has another MTU in each context. Guards rpfilter_mt(),
+rpfilter_lookup_reverse6(), tcpmss_reverse_mtu() and get_tcpmss().
+"""
+import contextlib
+import subprocess
+
+from vr_fam import FORWARD, pick
+from vr_net import HIP, RIP, UDP, Lab, readable, sock
+from vr_nft import chain, rules
+from vr_pkt import SYN, Wire
+from vr_rt import sysctl
+from vr_tap import eq, params, run
+
+LAB = Lab(1, 2, hosts=False)
+ALL = (0, 1, 2)
+sysctl(FORWARD, 1)
+MTU = {n: 1400 - 10 * n for n in ALL}
+I = {n: Wire(LAB, n, dev=f"i{n}", cidr="10.1.0.1/24", ip="10.1.0.2",
+             mtu=MTU[n]) for n in ALL}
+O = {n: Wire(LAB, n, dev=f"o{n}") for n in ALL}
+HEADERS = pick(40, 60)
+MSS = b"\2\4"           # kind and length of the option
+
+
+@contextlib.contextmanager
+def rule(table, hook, *words):
+    """iptables or ip6tables: a rule, as long as it is wanted."""
+    def change(how):
+        subprocess.run([pick("iptables", "ip6tables"), "-w", "-t", table, how,
+                        hook, *words], check=True)
+    change("-A")
+    try:
+        yield
+    finally:
+        change("-D")
+
+
+@params(("strict",), ("loose",))
+def test_rpfilter(how):
+    """the way back to a source is looked for in the packet's context:"""
+    for n in ALL:
+        LAB.rt.addr(f"o{n}", f"10.6.{n}.1/24")
+    with rule("raw", "PREROUTING", "-p", "udp", "--dport", "83", "-m",
+              "rpfilter", "--invert", *(["--loose"] if how == "loose" else []),
+              "-j", "DROP"):
+        for ctx in ALL:
+            with sock(UDP, ctx, (RIP, 83)) as one:
+                for other in ALL:
+                    O[ctx].send_udp(4000, 83, b"x", src=f"10.6.{other}.9")
+                    O[ctx].sync()
+                    eq(readable(one), b"x" if other == ctx else None,
+                       f"from a network of {other} in {ctx}")
+    for n in ALL:
+        LAB.rt.addr_del(f"o{n}", f"10.6.{n}.1/24")
+
+
+def clamped(ctx, sport):
+    """The MSS that a SYN is forwarded with."""
+    I[ctx].send_tcp(sport, 80, 1000, flags=SYN, dst=HIP,
+                    options=MSS + b"\5\xb4")
+    pkt = O[ctx].expect(lambda p: p.proto == 6 and p.sport == sport, "SYN")
+    eq(pkt.body[20:22], MSS, "option")
+    return int.from_bytes(pkt.body[22:24], "big")
+
+
+def test_mss():
+    """TCPMSS --clamp-mss-to-pmtu: what the way back has, in each context"""
+    with rule("mangle", "FORWARD", "-p", "tcp", "--tcp-flags", "SYN,RST", "SYN",
+              "-j", "TCPMSS", "--clamp-mss-to-pmtu"):
+        eq([clamped(n, 4100 + n) for n in ALL],
+           [MTU[n] - HEADERS for n in ALL], "MSS")
+
+
+def test_mss_nft():
+    """"rt mtu" of nft: the same"""
+    with rules(chain("forward", "tcp flags syn tcp option maxseg size set rt "
+                     "mtu")):
+        eq([clamped(n, 4200 + n) for n in ALL],
+           [MTU[n] - HEADERS for n in ALL], "MSS")
+
+
+run(globals())
