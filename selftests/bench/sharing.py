@@ -20,6 +20,7 @@ from vr_tap import wait
 
 ROUNDS, BEFORE = 15, 8
 PORT = 7
+NEIGHBOURS = 4096
 
 
 class End:
@@ -99,9 +100,22 @@ def rounds(ends, page):
         os.waitpid(pid, 0)
 
 
+def spread(rt):
+    """The neighbour table gets more buckets, and keeps them. In a small one two
+    that are used may be in the same, by chance of its hash: who looks for the
+    one reads the other, which another CPU writes.
+    """
+    rt.link_add("many", "dummy")
+    rt.link_set("many", up=True)
+    for num in range(NEIGHBOURS):
+        rt.neigh("many", f"10.255.{num >> 8}.{num & 255}", b"\2\0\0\0\0\2")
+    rt.link_del("many")
+
+
 def main(mode):
     page = marks()
     maker = Flows(mode)
+    spread(maker.ns.rt)
     apart = [End(maker, 1), End(maker, 2)]
     for ends in (apart, [End(maker, 3, True), End(maker, 3, True)],
                  [apart[0]] * 2):
