@@ -61,7 +61,7 @@ class Machine(Host):
         self.put("/run/console", "")
         mount("/run/console", "/dev/console", None, 4096)
         deb, = glob.glob("/repo/build/deb/*.deb")
-        subprocess.run(["dpkg", "-i", deb], check=True,
+        subprocess.run(["dpkg", "--no-triggers", "-i", deb], check=True,
                        stdout=subprocess.DEVNULL)
         for unit in MASKED:
             os.symlink("/dev/null", f"{UNITS}/{unit}.new")
