@@ -17,7 +17,7 @@ import types
 from vr_vrd import check, colons, eq, json, mac, run, slow, wait
 from vr_dhost import HOST_GET, SHARED, SNET, Dhost, load
 from vr_net import Netns
-from vr_site import Host, mount
+from vr_site import MS_BIND, Host, mount
 
 SYSTEMD = "/lib/systemd/systemd"
 UNITS = "/etc/systemd/system"
@@ -59,7 +59,7 @@ class Machine(Host):
         mount("cgroup", "/sys/fs/cgroup", "cgroup2")
         # what it says there is none of the kernel's
         self.put("/run/console", "")
-        mount("/run/console", "/dev/console", None, 4096)
+        mount("/run/console", "/dev/console", None, MS_BIND)
         deb, = glob.glob("/repo/build/deb/*.deb")
         subprocess.run(["dpkg", "--no-triggers", "-i", deb], check=True,
                        stdout=subprocess.DEVNULL)

@@ -61,6 +61,13 @@ def others():
     all_alive()
 
 
+def stopped():
+    """The lead's machine is, until the others go on without it."""
+    lab(f"stop {LEAD}")
+    LAB.unplugged.add(LEAD)
+    others()
+
+
 def epoch():
     return NODES[1].state()["epoch"]
 
@@ -146,9 +153,7 @@ def test_corosync_killed():
 def test_frozen():
     """the lead is stopped longer than the others wait, and goes on"""
     with stream():
-        lab(f"stop {LEAD}")
-        LAB.unplugged.add(LEAD)
-        others()
+        stopped()
         # from now on it may be the lead again at any time
         LAB.lead = 0
         lab(f"cont {LEAD}")
@@ -168,9 +173,7 @@ def test_frozen_without_vrd():
     node = NODES[LEAD]
     node.stop("vrd")
     with stream():
-        lab(f"stop {LEAD}")
-        LAB.unplugged.add(LEAD)
-        others()
+        stopped()
         lab(f"cont {LEAD}")
         began = time.monotonic()
         wait(lambda: node.kernel()["lead"] == 0, "no lead in its kernel")

@@ -16,7 +16,7 @@ import subprocess
 from vr_fam import PORT_UNREACH, SOL, ip, only, pick
 from vr_net import (HIP, RAW, RIP, TCP, UDP, Lab, inside, libc, pending,
                     readable, serve, sock)
-from vr_nft import IP, chain, counted, rules
+from vr_nft import IP, chain, counted, networks, only_own, rules
 from vr_nl import table_of
 from vr_pkt import RST, SYN, Peer, Wire
 from vr_tap import eq, params, refused, run
@@ -102,31 +102,17 @@ def test_reject_early(proto):
         wire.far.close()
 
 
-def nets(change):
-    """A network of its own for each context, added or removed."""
-    for ctx in ALL:
-        change(W[ctx].dev, f"10.6.{ctx}.1/24")
-
-
 def test_fib_device():
     """"fib ... oif" looks into the table of the packet's context"""
-    nets(LAB.rt.addr)
-    with rules(chain("prerouting", "udp dport 83 fib saddr oif missing drop")):
-        for ctx in ALL:
-            with sock(UDP, ctx, (RIP, 83)) as one:
-                for other in ALL:
-                    W[ctx].send_udp(4000, 83, b"x", src=f"10.6.{other}.9")
-                    W[ctx].sync()
-                    eq(readable(one), b"x" if other == ctx else None,
-                       f"from a network of {other} in {ctx}")
-    nets(LAB.rt.addr_del)
+    with networks(LAB.rt, W), rules(chain(
+            "prerouting", "udp dport 83 fib saddr oif missing drop")):
+        only_own(W, 83)
 
 
 @params(("daddr",), ("daddr . iif",))
 def test_fib_type(what):
     """the type of an address is that in the packet's context, asked for"""
-    nets(LAB.rt.addr)
-    with rules("counter c { }\n" + chain(
+    with networks(LAB.rt, W), rules("counter c { }\n" + chain(
             "prerouting", f"udp dport 84 fib {what} type local "
             "counter name c")):
         for ctx in ALL:
@@ -138,7 +124,6 @@ def test_fib_type(what):
             W[ctx].sync()
             each = 2 if what == "daddr" else 1
             eq(counted("c"), each * (ctx + 1), f"local, sent in {ctx}")
-    nets(LAB.rt.addr_del)
 
 
 def test_reroute():

@@ -12,7 +12,9 @@ import struct
 import subprocess
 
 from vr_fam import pick
+from vr_net import RIP, UDP, readable, sock
 from vr_nl import Netlink, attr, parse
+from vr_tap import eq
 
 IP = pick("ip", "ip6")
 ICMPX = pick("icmp", "icmpv6")
@@ -74,6 +76,29 @@ def conns(dport=None):
     """The connections that the process sees, those to a port if one is said."""
     return [c for c in map(Conn, proc("nf_conntrack"))
             if dport is None or c.orig and c.orig[3] == dport]
+
+
+# ---- ways back ----
+
+@contextlib.contextmanager
+def networks(rt, wires):
+    """The wire of each context N has a network of its own, 10.6.N.0/24."""
+    for ctx, wire in wires.items():
+        rt.addr(wire.dev, f"10.6.{ctx}.1/24")
+    yield
+    for ctx, wire in wires.items():
+        rt.addr_del(wire.dev, f"10.6.{ctx}.1/24")
+
+
+def only_own(wires, port):
+    """A datagram is taken from the network of its context, from no other."""
+    for ctx, wire in wires.items():
+        with sock(UDP, ctx, (RIP, port)) as one:
+            for other in wires:
+                wire.send_udp(4000, port, b"x", src=f"10.6.{other}.9")
+                wire.sync()
+                eq(readable(one), b"x" if other == ctx else None,
+                   f"from a network of {other} in {ctx}")
 
 
 class Queue(Netlink):

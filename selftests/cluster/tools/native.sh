@@ -6,9 +6,10 @@
 #
 # Three corosyncs on this machine, each with a network of its own, and on each
 # the state machine of vrd without a kernel (../../sim/rig.cpp). The bars: a port
-# is granted 3 ms after what one message of corosync's takes, at most; of those that
-# are asked for at once, ten each ms; who joins has 100,000 in two seconds; and
-# another node is the lead 200 ms after corosync knows that one has died. On a busy machine processes wait for a CPU, so the best of three tries counts.
+# is granted 3 ms after what one message of corosync's takes, at most; of those
+# that are asked for at once, ten each ms; who joins has 100,000 in two seconds;
+# and another node is the lead 200 ms after corosync knows that one has died. On a
+# busy machine processes wait for a CPU, so the best of three tries counts.
 set -euo pipefail
 
 rig=$(realpath "$1")

@@ -20,7 +20,7 @@ void Machine::send(const Message &message) {
 }
 
 void Machine::note(Note::Level level, const char *name, std::string text,
-                   std::vector<std::pair<const char *, Note::Value>> fields) {
+                   Note::Fields fields) {
     outputs_.emplace_back(
         Note{level, name, std::move(text), std::move(fields)});
 }

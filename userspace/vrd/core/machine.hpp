@@ -77,10 +77,11 @@ struct ReplacePorts {};
 struct Note {
     enum class Level { debug, info, warning };
     using Value = std::variant<std::uint64_t, std::string>;
+    using Fields = std::vector<std::pair<const char *, Value>>;
     Level level;
     const char *name;  // what happened, one of vrd.8's: for programs
     std::string text;  // for people
-    std::vector<std::pair<const char *, Value>> fields{};
+    Fields fields{};
 };
 
 using Output = std::variant<Send, Answer, SetLead, SetPort, ReplacePorts, Note>;
@@ -170,7 +171,7 @@ class Machine {
     // machine.cpp: inputs
     void send(const Message &message);
     void note(Note::Level level, const char *name, std::string text,
-              std::vector<std::pair<const char *, Note::Value>> fields = {});
+              Note::Fields fields = {});
     Node coordinator() const;
 
     // machine_view.cpp: from a configuration to a view

@@ -327,7 +327,7 @@ void Machine::settle(const Key &key) {
         note(Note::Level::warning, "conflict",
              text(key) + " is bound here, but is node " +
                  std::to_string(database_.owner(key)) + "'s: it gets nothing",
-             {{"address", text(Host{0, key.host.family, key.host.address})},
+             {{"address", address(key.host)},
               {"ctx", key.host.context},
               {"protocol", key.protocol},
               {"port", key.port},

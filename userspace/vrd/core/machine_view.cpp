@@ -93,8 +93,7 @@ void Machine::activate() {
         fence();
         std::erase_if(view_.limbo,
                       [&](Node node) { return members_.contains(node); });
-        std::string nodes =
-            text(std::vector<Node>(members_.begin(), members_.end()));
+        std::string nodes = text(members_);
         note(Note::Level::warning, "no-quorum",
              "view without a quorum: nodes " + nodes, {{"members", nodes}});
         return;
@@ -107,8 +106,7 @@ void Machine::activate() {
 void Machine::activate_primary(const View &before) {
     bool synced = view_.synced.contains(setup_.self);
 
-    std::string nodes =
-        text(std::vector<Node>(members_.begin(), members_.end()));
+    std::string nodes = text(members_);
     note(Note::Level::info, "view",
          "view " + std::to_string(view_.base) + ": nodes " + nodes + ", lead " +
              std::to_string(view_.lead) +

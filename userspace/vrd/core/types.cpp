@@ -28,4 +28,12 @@ std::string text(const std::vector<Node> &nodes) {
     return out.empty() ? "none" : out;
 }
 
+std::string text(const std::set<Node> &nodes) {
+    return text(std::vector<Node>(nodes.begin(), nodes.end()));
+}
+
+std::string address(const Host &host) {
+    return text(Host{0, host.family, host.address});
+}
+
 }  // namespace vrd

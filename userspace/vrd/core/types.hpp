@@ -7,6 +7,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,5 +54,8 @@ struct Owners {
 std::string text(const Host &host);
 std::string text(const Key &key);
 std::string text(const std::vector<Node> &nodes);
+std::string text(const std::set<Node> &nodes);
+// Without the context
+std::string address(const Host &host);
 
 }  // namespace vrd

@@ -44,10 +44,6 @@ const char *name(Machine::Phase phase) {
     return "active";
 }
 
-std::string address(const Host &host) {
-    return text(Host{0, host.family, host.address});
-}
-
 // The same on all members when nothing is under way
 std::string database(const Version &version) {
     std::array<char, 3 * 16 + 3> text{};
@@ -305,6 +301,8 @@ void Control::look(const Machine &machine, std::uint64_t now_ms) {
 }
 
 void Control::tell(const Note &note) {
+    if (std::ranges::none_of(clients_, &Client::watches))
+        return;
     const char *event = note.level == Note::Level::warning ? "warning" : "info";
     Json said{{"event", event}, {"name", note.name}, {"text", note.text}};
     for (const auto &field : note.fields)

@@ -170,8 +170,7 @@ void Engine::on_configuration(cpg_handle_t, const cpg_name *,
     for (const cpg_address &one : std::span(joined, n_joined))
         nodes_changed = nodes_changed || one.reason == CPG_REASON_NODEUP;
     log({Note::Level::debug, "engine",
-         "corosync: group of nodes " +
-             text(std::vector<Node>(now.begin(), now.end())) +
+         "corosync: group of nodes " + text(now) +
              (nodes_changed ? ", a ring follows" : "")});
     current->machine_->configuration(now, gone, nodes_changed);
 }

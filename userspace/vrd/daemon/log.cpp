@@ -71,16 +71,11 @@ void log_from(Note::Level level) {
 
 void log(const Note &note) {
     static const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
-    if (note.level < least)
+    if (note.level < least || (journal && to_journal(note)))
         return;
-    std::string line = note.text + " [" + note.name;
-    for (const auto &[name, value] : note.fields)
-        line += std::string(" ") + name + "=" + text(value);
-    line += "]\n";
+    std::string line;
     if (journal) {
-        if (to_journal(note))
-            return;
-        line = std::string("<") + level_of(note).number + ">" + line;
+        line = std::string("<") + level_of(note).number + ">";
     } else {
         // The journal has the time.
         using namespace std::chrono;
@@ -88,8 +83,12 @@ void log(const Note &note) {
         std::snprintf(
             now, sizeof(now), "%.6f ",
             duration<double>(steady_clock::now().time_since_epoch()).count());
-        line = std::string(now) + "vrd: " + level_of(note).word + ": " + line;
+        line = std::string(now) + "vrd: " + level_of(note).word + ": ";
     }
+    line += note.text + " [" + note.name;
+    for (const auto &[name, value] : note.fields)
+        line += std::string(" ") + name + "=" + text(value);
+    line += "]\n";
     // Full disks and closed pipes must not stop anything.
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
