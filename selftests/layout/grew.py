@@ -20,6 +20,7 @@ _SEQ = "of an open file in /proc/net, see `seq_net_private`"
 _GEN = ("a membership does not outlive the move of its device: the device's "
         "`vrctx_gen` when it was made")
 _KEY = "a context's own: its number"
+_IF_ID = "its number, above the interface identifier"
 
 GREW = {
     "fib6_table": ("kmalloc", "of which context the table is, and whether "
@@ -42,6 +43,7 @@ GREW = {
     "ip_mc_socklist": ("kmalloc", _GEN),
     "ipv6_mc_socklist": ("kmalloc", _GEN),
     "ipv6_route_iter": ("kmalloc", _SEQ),
+    "km_event": (None, "the context of a flush"),
     "mr_mfc_iter": ("kmalloc", _SEQ),
     "mr_vif_iter": ("kmalloc", _SEQ),
     "neigh_seq_state": ("kmalloc", _SEQ),
@@ -68,4 +70,6 @@ GREW = {
     "tcp_timewait_sock": ("rcu_tight", _SOCK),
     "udp_iter_state": ("kmalloc", _SEQ),
     "udp_port_cfg": (None, "the context of a tunnel's socket"),
+    "xfrm_policy": ("kmalloc", _IF_ID),
+    "xfrm_state": ("cache", _IF_ID),
 }

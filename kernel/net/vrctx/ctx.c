@@ -503,6 +503,12 @@ static void vrctx_reap(struct work_struct *work)
 	rtnl_unlock();
 	synchronize_rcu_expedited();
 
+	/* A flow that had a policy when it was purged may have asked for a
+	 * state since then
+	 */
+	llist_for_each_entry(ctx, list, reap)
+		vrctx_xfrm_purge(ctx->net, ctx->id);
+
 	rtnl_lock();
 	llist_for_each_entry_safe(ctx, tmp, list, reap)
 		vrctx_free(ctx);

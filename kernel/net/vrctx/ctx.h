@@ -334,6 +334,11 @@ void vrctx_conf_free(struct vrctx *ctx);
 
 /* ct.c */
 void vrctx_purge_notify(struct vrctx *ctx);
+#ifdef CONFIG_XFRM
+void vrctx_xfrm_purge(struct net *net, u32 id);
+#else
+static inline void vrctx_xfrm_purge(struct net *net, u32 id) {}
+#endif
 
 /* purge.c */
 void vrctx_purge(struct vrctx *ctx);

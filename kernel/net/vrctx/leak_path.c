@@ -20,6 +20,7 @@
 #include <net/route.h>
 #include <net/vrctx_conf.h>
 #include <net/vrctx_ct.h>
+#include <net/xfrm.h>
 
 #include "leak.h"
 
@@ -55,6 +56,22 @@ static void vrctx_leak_cross(struct vrctx_leak *leak, struct sk_buff *skb)
 		IP6CB(skb)->flags &= ~IP6SKB_L3SLAVE;
 	this_cpu_inc(leak->stats->packets);
 	this_cpu_add(leak->stats->bytes, skb->len);
+}
+
+/* The same for one that was sent in the first: IPsec policies of the second see
+ * one that is forwarded there. Those of the first did when it was sent.
+ */
+static bool vrctx_leak_cross_sent(struct vrctx_leak *leak, struct sk_buff *skb)
+{
+	vrctx_leak_cross(leak, skb);
+	/* tells the namespace */
+	skb->dev = skb_dst_dev(skb);
+	if (xfrm_policy_check(NULL, XFRM_POLICY_FWD, skb, leak->family) &&
+	    xfrm_route_forward(skb, leak->family))
+		return true;
+
+	kfree_skb_reason(skb, SKB_DROP_REASON_XFRM_POLICY);
+	return false;
 }
 
 static bool vrctx_leak_fits(const struct sk_buff *skb, unsigned int mtu)
@@ -95,7 +112,7 @@ static int vrctx_leak_output4(struct net *net, struct sock *sk,
 		goto unreach;
 
 	flowi4_set_l3dom(&fl4, vrctx_l3dom(leak->to));
-	rt = ip_route_output_key(net, &fl4);
+	rt = __ip_route_output_key(net, &fl4);
 	if (IS_ERR(rt))
 		goto unreach;
 	if (!vrctx_leak_leads4(rt)) {
@@ -115,7 +132,8 @@ static int vrctx_leak_output4(struct net *net, struct sock *sk,
 
 	skb_dst_drop(skb);
 	skb_dst_set(skb, &rt->dst);
-	vrctx_leak_cross(leak, skb);
+	if (!vrctx_leak_cross_sent(leak, skb))
+		return -EPERM;
 	return dst_output(net, sk, skb);
 
 unreach:
@@ -130,6 +148,10 @@ static int vrctx_leak_input4(struct sk_buff *skb, struct vrctx_leak *leak)
 	struct dst_entry *old = skb_dst(skb);
 	int err = -EINVAL;
 
+	if (!xfrm4_policy_check(NULL, XFRM_POLICY_FWD, skb)) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_XFRM_POLICY);
+		return NET_RX_DROP;
+	}
 	if (!dst_hold_safe(old))
 		goto drop;
 
@@ -142,6 +164,7 @@ static int vrctx_leak_input4(struct sk_buff *skb, struct vrctx_leak *leak)
 		if (!err && vrctx_leak_leads4(skb_rtable(skb))) {
 			dst_release(old);
 			vrctx_leak_cross(leak, skb);
+			secpath_reset(skb);
 			return dst_input(skb);
 		}
 		skb_dst_drop(skb);
@@ -216,7 +239,8 @@ static int vrctx_leak_output6(struct net *net, struct sock *sk,
 
 	skb_dst_drop(skb);
 	skb_dst_set(skb, dst);
-	vrctx_leak_cross(leak, skb);
+	if (!vrctx_leak_cross_sent(leak, skb))
+		return -EPERM;
 	return dst_output(net, sk, skb);
 
 unreach:
@@ -233,6 +257,10 @@ static int vrctx_leak_input6(struct sk_buff *skb, struct vrctx_leak *leak)
 	struct dst_entry *old = skb_dst(skb);
 	const struct inet6_dev *idev;
 
+	if (!xfrm6_policy_check(NULL, XFRM_POLICY_FWD, skb)) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_XFRM_POLICY);
+		return NET_RX_DROP;
+	}
 	/* Whoever leaves the first context is forwarded there */
 	idev = __in6_dev_get(skb->dev);
 	if (!vrctx_ip6_forwards(net, idev, skb) ||
@@ -245,6 +273,7 @@ static int vrctx_leak_input6(struct sk_buff *skb, struct vrctx_leak *leak)
 	if (vrctx_leak_leads6(skb_dst(skb))) {
 		dst_release(old);
 		vrctx_leak_cross(leak, skb);
+		secpath_reset(skb);
 		return dst_input(skb);
 	}
 	skb_dst_drop(skb);

@@ -39,6 +39,7 @@ static int vrctx_sock_family(int family, int type, int protocol)
 		     protocol == NETLINK_SOCK_DIAG ||
 		     protocol == NETLINK_KOBJECT_UEVENT ||
 		     protocol == NETLINK_NETFILTER ||
+		     protocol == NETLINK_XFRM ||
 		     protocol == NETLINK_AUDIT;
 		break;
 	case AF_INET:
@@ -227,7 +228,7 @@ static int vrctx_sk_in_use(const struct sock *sk)
 #endif
 
 #ifdef CONFIG_XFRM
-	/* its own IPsec policies: there are none in a context */
+	/* its own IPsec policies are of the context it has */
 	if (rcu_access_pointer(sk->sk_policy[0]) ||
 	    rcu_access_pointer(sk->sk_policy[1]))
 		return -EINVAL;
