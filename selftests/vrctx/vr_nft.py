@@ -30,13 +30,13 @@ def nft(rules, *argv):
 
 
 @contextlib.contextmanager
-def rules(text, name="t"):
+def rules(text, name="t", family="inet"):
     """with rules("chain ..."): they are loaded, in a table of their own."""
-    nft(f"table inet {name} {{\n{text}\n}}\n")
+    nft(f"table {family} {name} {{\n{text}\n}}\n")
     try:
         yield
     finally:
-        nft(f"delete table inet {name}\n")
+        nft(f"delete table {family} {name}\n")
 
 
 def chain(hook, *lines, kind="filter", prio="0", name=None):
@@ -44,10 +44,23 @@ def chain(hook, *lines, kind="filter", prio="0", name=None):
             f"{prio};\n" + "\n".join(lines) + "\n}\n")
 
 
-def counted(counter, name="t"):
+def counted(counter, name="t", family="inet"):
     """Packets that a named counter has seen."""
-    out = json.loads(nft("", "-j", "list", "counter", "inet", name, counter))
+    out = json.loads(nft("", "-j", "list", "counter", family, name, counter))
     return out["nftables"][-1]["counter"]["packets"]
+
+
+@contextlib.contextmanager
+def xtables(table, hook, *words):
+    """iptables or ip6tables: a rule, as long as it is wanted."""
+    def change(how):
+        subprocess.run([pick("iptables", "ip6tables"), "-w", "-t", table, how,
+                        hook, *words], check=True)
+    change("-A")
+    try:
+        yield
+    finally:
+        change("-D")
 
 
 class Conn:

@@ -8,12 +8,9 @@
 The way to 10.1.0.0/24 has another MTU in each context. Guards rpfilter_mt(),
 rpfilter_lookup_reverse6(), tcpmss_reverse_mtu() and get_tcpmss().
 """
-import contextlib
-import subprocess
-
 from vr_fam import FORWARD, pick
 from vr_net import HIP, Lab
-from vr_nft import chain, networks, only_own, rules
+from vr_nft import chain, networks, only_own, rules, xtables
 from vr_pkt import SYN, Wire
 from vr_rt import sysctl
 from vr_tap import eq, params, run
@@ -29,24 +26,11 @@ HEADERS = pick(40, 60)
 MSS = b"\2\4"           # kind and length of the option
 
 
-@contextlib.contextmanager
-def rule(table, hook, *words):
-    """iptables or ip6tables: a rule, as long as it is wanted."""
-    def change(how):
-        subprocess.run([pick("iptables", "ip6tables"), "-w", "-t", table, how,
-                        hook, *words], check=True)
-    change("-A")
-    try:
-        yield
-    finally:
-        change("-D")
-
-
 @params(("strict",), ("loose",))
 def test_rpfilter(how):
     """the way back to a source is looked for in the packet's context:"""
     loose = ["--loose"] if how == "loose" else []
-    with networks(LAB.rt, O), rule(
+    with networks(LAB.rt, O), xtables(
             "raw", "PREROUTING", "-p", "udp", "--dport", "83", "-m",
             "rpfilter", "--invert", *loose, "-j", "DROP"):
         only_own(O, 83)
@@ -63,8 +47,8 @@ def clamped(ctx, sport):
 
 def test_mss():
     """TCPMSS --clamp-mss-to-pmtu: what the way back has, in each context"""
-    with rule("mangle", "FORWARD", "-p", "tcp", "--tcp-flags", "SYN,RST", "SYN",
-              "-j", "TCPMSS", "--clamp-mss-to-pmtu"):
+    with xtables("mangle", "FORWARD", "-p", "tcp", "--tcp-flags", "SYN,RST",
+                 "SYN", "-j", "TCPMSS", "--clamp-mss-to-pmtu"):
         eq([clamped(n, 4100 + n) for n in ALL],
            [MTU[n] - HEADERS for n in ALL], "MSS")
 
