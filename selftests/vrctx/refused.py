@@ -269,6 +269,16 @@ def test_udp_encap():
         eq(get_ctx(one), 0, "context")
 
 
+def test_espintcp():
+    """IPsec in TCP on a context's socket"""
+    ulp = socket.IPPROTO_TCP, 31, b"espintcp"           # TCP_ULP
+    for ctx in (5, ANY):
+        with sock(TCP, ctx) as one:
+            refused(E.EOPNOTSUPP, f"in {ctx}", one.setsockopt, *ulp)
+    with sock(TCP, 0) as one:
+        one.setsockopt(*ulp)
+
+
 def test_ipsec_policy():
     """a socket with a policy stays in its context, one for all has none"""
     option = pick(17, 35)               # IP_XFRM_POLICY, IPV6_XFRM_POLICY
