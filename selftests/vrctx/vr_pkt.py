@@ -7,10 +7,12 @@ how a test knows that all it sent has been dealt with, without waiting by the
 clock: it pings the router and returns what came before the echo reply. (One
 CPU handles one veth in order, so the reply cannot overtake.)
 """
+import contextlib
 import os
 import select
 import socket
 import struct
+import subprocess
 import time
 
 import vr_fam
@@ -115,6 +117,22 @@ class Wire:
     def send_icmp(self, kind, code, rest=0, data=b"", **kwargs):
         src, dst = kwargs.get("src", self.ip), kwargs.get("dst", self.rip)
         self.send_ip(ICMP, icmp(kind, code, rest, data, src, dst), **kwargs)
+
+    @contextlib.contextmanager
+    def at_once(self):
+        """What is sent in the block arrives together: a device that polls, as
+        one with GRO does, takes it as a list.
+        """
+        def plug(cmd, *how):
+            with self.far:
+                subprocess.run(["tc", "qdisc", cmd, "dev", "eth0", "root",
+                                "plug", *how], check=True)
+        plug("add")
+        try:
+            yield
+            plug("change", "release_indefinite")
+        finally:
+            plug("del")
 
     def send_neigh(self, frame):
         """What neigh_request() or neigh_reply() made."""
