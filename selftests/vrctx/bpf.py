@@ -4,7 +4,8 @@
 """BPF helpers that look up state find none in a context.
 
 Guards __bpf_skc_lookup() and its kin, bpf_fib_lookup(), bpf_redirect_neigh(),
-bpf_sk_assign(), sk_lookup programs and sock_map_sk_is_suitable().
+bpf_sk_assign(), inet_steal_sock() and its twin, sk_lookup programs and
+sock_map_sk_is_suitable().
 """
 import contextlib
 import errno as E
@@ -12,6 +13,7 @@ import os
 import struct
 import tempfile
 
+import vr_nl as nl
 from vr_bpf import (AT_CONNECT, AT_SK_LOOKUP, AT_TCX, AT_XDP, REDIRECT_NEIGH,
                     SCHED_CLS, SK_ASSIGN, SK_LOOKUP, SK_LOOKUP_TCP,
                     SK_LOOKUP_UDP, SK_RELEASE, SKC_LOOKUP_TCP, SOCK_ADDR,
@@ -19,11 +21,11 @@ from vr_bpf import (AT_CONNECT, AT_SK_LOOKUP, AT_TCX, AT_XDP, REDIRECT_NEIGH,
                     copy, elem, find, ins, leave, mov, note, route,
                     unless_null)
 from vr_fam import AF, ip, pick
-from vr_net import HIP, RIP, TCP, UDP, Lab, libc, serve, sock
-from vr_nl import table_of
-from vr_pkt import Wire
+from vr_net import HIP, RIP, TCP, UDP, Lab, libc, readable, serve, sock
+from vr_nl import table_of, u32
+from vr_pkt import ETH, Wire, ip_packet, udp_datagram
 from vr_rt import sysctl
-from vr_tap import check, eq, params, refused, run
+from vr_tap import check, eq, params, refused, run, wait
 
 LAB = Lab(1, 2, hosts=False)
 RT = LAB.rt
@@ -175,6 +177,38 @@ def test_assign(ctx):
             + call(SK_ASSIGN) + copy(7, 0) + copy(1, 8) + call(SK_RELEASE))
         eq(runs(ctx, SCHED_CLS, code, 0), -E.ENETUNREACH if ctx else 0,
            "bpf_sk_assign()")
+
+
+ETH_VLAN = 0x8100
+
+
+@params(*[(n,) for n in ALL])
+def test_assigned_below(ctx):
+    """what it is given at a device below is not its own above, in:"""
+    wire, addr = W[0], "10.9.0.1"
+    RT.link_add("above", "vlan", nl.attr(1, struct.pack("=H", 5)),
+                u32(5, RT.ifindex(wire.dev)))
+    if ctx:
+        LAB.vr.move("above", ctx)
+    RT.addr("above", addr + "/24")
+    RT.link_set("above", up=True)
+    wait(lambda: RT.running("above"), "the device to run")
+    with Map(SOCKMAP, 8) as held, serve(0, PORT, UDP, "0.0.0.0") as given, \
+            sock(UDP, ctx, (addr, PORT + 1)) as mine:
+        held.put(struct.pack("=Q", given.fileno()))
+        with Prog(SCHED_CLS, copy(6, 1) + elem(held.fd) + unless_null(
+                0, copy(8, 0) + copy(1, 6) + copy(2, 8) + mov(3, 0)
+                + call(SK_ASSIGN) + copy(1, 8) + call(SK_RELEASE))
+                  + leave(0)) as prog:
+            with prog.attached(AT_TCX, RT.ifindex(wire.dev)):
+                pkt = ip_packet(17, udp_datagram(4000, PORT + 1, b"above",
+                                                 "10.9.0.2", addr),
+                                "10.9.0.2", addr)
+                wire.send(struct.pack("!HH", 5, ETH) + pkt, ETH_VLAN)
+                wire.sync()
+        eq((readable(given), readable(mine)),
+           (None, b"above") if ctx else (b"above", None), "received")
+    RT.link_del("above")
 
 
 @params((0, 0), (1, 1), (0, 1), (1, 0), (1, 2))
