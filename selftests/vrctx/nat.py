@@ -9,6 +9,7 @@ Guards nf_conntrack_tuple_taken(), hash_by_src(), find_appropriate_src(),
 masquerading, SO_ORIGINAL_DST and what a route leak makes of a connection.
 """
 import contextlib
+import re
 import socket
 import struct
 
@@ -16,7 +17,8 @@ import vr_nl as nl
 from vr_fam import (FORWARD, PORT_UNREACH, V6, ip, only, packed, pick,
                     split_prefix)
 from vr_net import HIP, RIP, UDP, Lab, inside, readable, serve, sock
-from vr_nft import IP, chain, conns, rules
+from vr_nft import IP, Queue, chain, conns, rules
+from vr_nl import table_of
 from vr_pkt import ACK, SYN, Peer, Wire, quote
 from vr_rt import Rtnl, sysctl
 from vr_tap import check, eq, params, run, wait
@@ -205,6 +207,33 @@ def test_leak_event(frm, to):
         far.expect(lambda p: p.proto == 17, "datagram that crossed")
         eq([hear[n].count(port) for n in ALL],
            [int(n in (0, frm, to)) for n in ALL], "events")
+
+
+@params((True,), (False,))
+def test_clash(back):
+    """two packets at once, one each way, are of one connection if it leads back
+    to the context where it began:"""
+    port = 4590 + back
+    sysctl("net.netfilter.nf_conntrack_acct", 1)
+    if not back:
+        LAB.rt.route("10.8.0.0/24", via=HIP, dev="o2", table=table_of(2))
+    with crossing(1, 2, back) as (near, far), Queue(7) as queue, rules(
+            TRACK + chain("postrouting", f"udp sport {port} queue num 7",
+                          f"udp dport {port} queue num 7")):
+        near.send_udp(port, 53, b"over", dst="10.9.0.2")
+        waiting = [queue.packet()]
+        far.send_udp(53, port, b"back", dst="10.8.0.2")
+        waiting.append(queue.packet())
+        for num in waiting:
+            queue.verdict(num, 1)
+        far.expect(lambda p: p.proto == 17, "datagram that crossed")
+        (near if back else O[2]).expect(lambda p: p.proto == 17, "the other")
+        got, = [c for c in conns(53) if c.orig[1] == port]
+        eq(re.findall(r"packets=(\d+)", got.line), [str(1 + back), "0"],
+           "packets of the first")
+    if not back:
+        LAB.rt.route_del("10.8.0.0/24", table=table_of(2))
+    sysctl("net.netfilter.nf_conntrack_acct", 0)
 
 
 @params((1, 2), (1, 0), (0, 1))
