@@ -17,6 +17,11 @@ from vr_pkt import Wire
 from vr_rt import RTN_BLACKHOLE, Rtnl, sysctl
 from vr_tap import eq, params, run
 
+
+def ethtool(*args):
+    subprocess.run(["ethtool", *args], check=True)
+
+
 LAB = Lab(1, 2, hosts=False)
 ALL = (0, 1, 2)
 sysctl(FORWARD, 1)
@@ -25,8 +30,11 @@ I = {n: Wire(LAB, n, dev=f"i{n}", cidr="10.1.0.1/24", ip="10.1.0.2")
 O = {n: Wire(LAB, n, dev=f"o{n}") for n in ALL}
 VIEW = {}
 for num in ALL:
-    # with it, a veth polls: what is there then goes up as a list
-    subprocess.run(["ethtool", "-K", f"i{num}", "gro", "on"], check=True)
+    # A veth polls, if the other end leaves it something to put together: what
+    # is there then goes up as a list
+    ethtool("-K", f"i{num}", "gro", "on")
+    with I[num].far:
+        ethtool("-K", "eth0", "tso", "off")
     with inside(num):
         VIEW[num] = Rtnl()
 

@@ -120,8 +120,8 @@ class Wire:
 
     @contextlib.contextmanager
     def at_once(self):
-        """What is sent in the block arrives together: a device that polls, as
-        one with GRO does, takes it as a list.
+        """What is sent in the block arrives together: a device that polls takes
+        it as a list.
         """
         def plug(cmd, *how):
             with self.far:
