@@ -256,6 +256,7 @@ void fig_handover(void);
 void fig_handover6(void);
 void fig_beside(void);
 void fig_port_map(void);
+void fig_esp4(void);
 void fig_wall(void);
 
 #endif

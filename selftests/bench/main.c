@@ -47,6 +47,7 @@ static const struct {
 	{ "handover6", fig_handover6 },
 	{ "beside", fig_beside },
 	{ "port_map", fig_port_map },
+	{ "esp4", fig_esp4 },
 	{ "wall", fig_wall },
 };
 

@@ -21,6 +21,7 @@ GROUPS = {
     "handover": ("handover.insn_per_packet",),
     "handover6": ("handover6.insn_per_packet",),
     "beside": ("beside.insn",),
+    "esp4": ("esp4.insn_per_packet",),
     # By a guest program and a plugin of their own, see there
     "lines": ("flow.lines",),
     "sharing": ("shared.lines", "shared_one.lines"),
@@ -60,6 +61,8 @@ TITLES = {
     "port_map.bytes": "memory of one of these",
     "beside.insn":
         "UDP request and answer while another address is distributed",
+    "esp4.insn_per_packet":
+        "forward one IPv4 packet into an IPsec tunnel (null cipher)",
     "flow.lines": "cache lines of data that a packet of a further flow in "
         "a further one touches, with its two devices",
     "shared.lines": "cache lines that packets of two flows, each in one of its "
@@ -108,6 +111,8 @@ def full():
     for n in LARGE:
         jobs.append(("ctx", n, DATA))
         jobs.append(("ctx", n, CONTROL + ("listen_all",)))
+    jobs += [(mode, 0, ("esp4",)) for mode in ("plain-unpatched", *LINES)]
+    jobs += [(mode, 1000, ("esp4",)) for mode in ("ctx", "netns")]
     jobs += [(mode, 0, ("lines",)) for mode in LINES]
     jobs += [(mode, 0, ("sharing",)) for mode in ("plain-unpatched", *LINES)]
     jobs.append(("ctx", 0, ("batch",)))
@@ -137,6 +142,9 @@ BARS = (
         "fwd4.insn_per_packet", "fwd6.insn_per_packet", "udp_rr.insn",
         "udp_rr6.insn", "tcp_crr.insn", "tcp_stream.insn_per_kb")
       for n in (100, 1000)),
+    ("esp4.insn_per_packet", "plain", 0, UNPATCHED, 0.3),
+    ("esp4.insn_per_packet", "ctx", 0, UNPATCHED, 1.0),
+    ("esp4.insn_per_packet", "ctx", 1000, UNPATCHED, 2.0),
     ("udp_rr.insn", "ctx-sameport", 10000, ("ctx", 0), 2.0),
     ("tcp_crr.insn", "ctx-sameport", 10000, ("ctx", 0), 2.0),
     ("many_rr.insn", "ctx", 100000, ("plain", 100000), 2.0),
