@@ -66,9 +66,9 @@ class Maker:
 
     def attributes(self, dice, which, names=None):
         table = self.family.sets[which]
-        out = b""
+        out, likely = b"", dice.choice((0.5, 0.75, 0.95))
         for name in names if names is not None else table:
-            if dice.random() < 0.75:
+            if dice.random() < likely:
                 num, about = table[name]
                 out += attr(num, self.value(dice, name, about))
         return out

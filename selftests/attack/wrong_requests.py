@@ -5,14 +5,22 @@
     wrong_requests.py [--seed N] [--count N] [--from N] [PART...]
 
 Parts: vrctx and vr_dhost (netlink), inside (netlink, by a process in a context
-without capabilities), sockopt, cmsg, procfs. Each step depends on the seed and
-its number alone, so that --from N --count 1 does step N again (in a network of
-its own). The kernel must live (a warning is the end of the guest), answer each
-request once, and say why it refuses; a process in a context changes nothing
-and hears of nobody else.
+without capabilities), sockopt, cmsg, procfs; by root in a context what every
+host has: host (other netlink), files (sysctls, ioctls, /proc/net); frames and
+shared (frames, to a distributed address). Each step depends on the seed and its
+number alone, so that --from N --count 1 does step N again (in a network of its
+own). The kernel must live (a warning is the end of the guest), answer each
+request once, and say why it refuses; a process in a context changes nothing and
+hears of nobody else.
+
+With KCOV, which the debug kernel has, all parts together must reach each file
+of ours and each entry from user space: see reached.py. VR_STRESS=S: again with
+the next seed until S seconds are over.
 """
+import contextlib
 import ctypes
 import errno
+import faulthandler
 import os
 import random
 import socket
@@ -24,15 +32,18 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "../vrctx"))
 # pylint: disable=wrong-import-position
 import vr_dhost
+from reached import KCOV, TRACE, report, symbols, trace_events
 from spec import Family, Maker, spoil
-from vr_net import (ANY, LIBC, Lab, Netns, enter, get_ctx, libc, readable,
-                    set_ctx, sock, whoami)
-from vr_nl import (NLM_F_ACK, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
-                   NETLINK_GENERIC, SCM_VRCTX, SO_VRCTX, Netlink)
+from vr_net import (ANY, LIBC, Netns, enter, get_ctx, libc, readable, set_ctx,
+                    sock, whoami)
+from vr_nl import NLMSG_DONE, NLMSG_ERROR, SCM_VRCTX, SO_VRCTX
 from vr_tap import Skip, slow
+from wrong_frames import FramesPart, SharedPart
+from wrong_host import FilesPart, HostPart
+from wrong_world import (FOREIGN, LEAKED, Broken, Part, Talk, World,
+                         extack_of)
 
 STEPS_OF_LAB = 400
-FOREIGN = "zz-foreign-zz"
 # What a capset() without any capability looks like
 CAP_VERSION = 0x20080522
 KNOWN = {
@@ -40,7 +51,7 @@ KNOWN = {
     "to": (0, 7, 9), "name": ("seven", FOREIGN, "default", "new", "x" * 31),
     "from-name": ("seven", "default"), "to-name": (FOREIGN, "default"),
     "ifname": ("lo", "d0", "d7", "d9", "none"), "ifindex": (1, 2, 3, 4, 5),
-    "prefix-len": (0, 8, 24, 32, 64, 128), "own": (1, 2), "lead": (0, 1, 2),
+    "prefix-len": (24, 24, 24, 0, 32, 128), "own": (1, 2), "lead": (0, 1, 2),
     "node": (1, 2, 3), "epoch": (0, 1, 2, 3), "protocol": (6, 17, 1, 0),
     "port": (0, 80, 1001), "port-last": (80, 1005, 65535),
     "slice-min": (40000,), "slice-max": (50000,), "grants": (0, 1, 2),
@@ -49,82 +60,9 @@ KNOWN = {
     "binary": (b"\x0a\0\0\1", b"\x0a\0\0\0", b"\0" * 4,
                bytes.fromhex("20010db8000000000000000000000001"), b"\0" * 16,
                b"\xe0\0\0\1", b"", b"12345"),
+    "address": (b"\x0a\0\0\1",) * 3 + (b"\x0a\0\0\0", b"", b"12345"),
+    "prefix": (LEAKED, LEAKED, b"\x0a\0\0\0", b"\0" * 16, b"", b"12345"),
     "string": ("", "a", "999", "a/b"), "number": (0, 1, 2, 10)}
-
-
-class World:
-    """Three contexts with a device and a socket each."""
-
-    def __init__(self):
-        self.lab = Lab(7, 9, hosts=False)
-        rt, vr = self.lab.rt, self.lab.vr
-        vr.call(4, id=7, name="seven")          # CTX_SET
-        vr.call(4, id=9, name=FOREIGN)
-        self.socks = []
-        for ctx in (0, 7, 9):
-            rt.link_add(f"d{ctx}", "dummy")
-            if ctx:
-                vr.move(f"d{ctx}", ctx)
-            rt.addr(f"d{ctx}", "10.0.0.1/24")
-            rt.link_set(f"d{ctx}", up=True)
-            self.socks.append(sock(socket.SOCK_DGRAM, ctx,
-                                   ("10.0.0.1", 1001), af=socket.AF_INET))
-
-    def close(self):
-        for one in self.socks:
-            one.close()
-        self.lab.vr.close()
-        self.lab.ns.close()
-
-
-class Broken(Exception):
-    """Something that must not be."""
-
-
-def extack_of(flags, body):
-    """(errno, has it a text?) of an error message."""
-    err = -struct.unpack_from("=i", body)[0]
-    if not flags & 0x200:                       # NLM_F_ACK_TLVS
-        return err, False
-    off = 20
-    if not flags & 0x100:                       # NLM_F_CAPPED
-        off = 4 + ((struct.unpack_from("=I", body, 4)[0] + 3) & ~3)
-    return err, len(body) > off
-
-
-class Talk(Netlink):
-    """Sends anything, takes what is there at once."""
-
-    def __init__(self):
-        super().__init__(NETLINK_GENERIC)
-        self.sock.setblocking(False)
-
-    def exchange(self, kind, flags, body, length=None):
-        """The messages that answer; how many of them end the request."""
-        self.seq += 1
-        self.sock.send(struct.pack(
-            "=IHHII", length or 16 + len(body), kind, flags | NLM_F_REQUEST
-            | NLM_F_ACK, self.seq, 0) + body)
-        out, ends = [], 0
-        while True:
-            try:
-                buf = self.sock.recv(1 << 17)
-            except BlockingIOError:
-                return out, ends
-            for what, flg, seq, data in self.split(buf):
-                if seq == self.seq:
-                    ends += what in (NLMSG_ERROR, NLMSG_DONE)
-                    out.append((what, flg, data))
-
-
-class Part:
-    """One interface; step() is one request."""
-
-    def __init__(self, world):
-        self.world = world
-
-    def close(self):
-        pass
 
 
 class NetlinkPart(Part):
@@ -177,9 +115,15 @@ class DhostPart(NetlinkPart):
     def __init__(self, world):
         vr_dhost.load()
         super().__init__(world)
-
-    def judge(self, body, flags, length, answers, ends):
-        super().judge(body, flags, length, answers, ends)
+        with world.lab.ns, vr_dhost.Dhost() as dhost:
+            for ctx in (0, 7):
+                dhost.call(vr_dhost.HOST_NEW, address="10.0.0.1", context=ctx,
+                           own=1)
+                dhost.call(vr_dhost.MEMBER_NEW, address="10.0.0.1",
+                           context=ctx, node=2, ifname=f"d{ctx}",
+                           lladdr=vr_dhost.mac(2))
+                dhost.call(vr_dhost.PORT_SET, address="10.0.0.1", context=ctx,
+                           protocol=6, port=80, node=2)
 
 
 def drop_capabilities():
@@ -206,17 +150,21 @@ class InsidePart(NetlinkPart):
         try:
             self.world.lab.ns.join()
             enter(7)
+            TRACE.begin()
             drop_capabilities()
             self.talk = Talk()
             while True:
                 seed = pipe.recv(64)
                 if not seed:
+                    pipe.sendall(struct.pack(f"{len(TRACE.seen)}Q",
+                                             *TRACE.seen))
                     os._exit(0)
                 try:
                     super().step(random.Random(seed))
                     pipe.send(b"-")
                 except Broken as what:
                     pipe.send(str(what).encode())
+                TRACE.take()
         finally:
             os._exit(1)
 
@@ -241,6 +189,10 @@ class InsidePart(NetlinkPart):
             raise Broken("the contexts are others now")
 
     def close(self):
+        self.mine.shutdown(socket.SHUT_WR)
+        with self.mine.makefile("rb") as said:
+            TRACE.seen.update(one for one, in struct.iter_unpack("Q",
+                                                                 said.read()))
         self.mine.close()
         os.waitpid(self.pid, 0)
 
@@ -277,8 +229,17 @@ class SockoptPart(Part):
     def touch(dice, one):
         ctx = dice.choice((0, 7, 9, 8, ANY, 0x01000000, 0xfffffffe))
         try:
-            what = dice.randrange(5)
-            if what == 0:
+            what = dice.randrange(7)
+            if what == 5:
+                dev = dice.choice((0, 7, 9))
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
+                               b"d%d" % dev)
+                if get_ctx(one) not in (dev, ANY):
+                    raise Broken(f"of {get_ctx(one)}, bound to d{dev}")
+            elif what == 6:
+                one.setsockopt(socket.IPPROTO_IP, 50, struct.pack(
+                    "!i", dice.randrange(8)))           # IP_UNICAST_IF
+            elif what == 0:
                 one.bind(("127.0.0.1", dice.choice((0, 1005))))
             elif what == 1:
                 one.connect(("127.0.0.1", 1005))
@@ -390,11 +351,33 @@ class ProcfsPart(Part):
             os.close(fd)
         if whoami()[0] not in (0, 7, 9):
             raise Broken(f"is in {whoami()}")
+        if dice.random() < 0.02:
+            enter(dice.choice((0, 7, 9)))
+            self.elsewhere()
         enter(0)
+
+    @staticmethod
+    def elsewhere():
+        """What is of the task: a child, a look at another, a namespace."""
+        here = whoami()[0]
+        pid = os.fork()
+        if not pid:
+            os._exit(0 if whoami()[0] == here else 1)
+        with contextlib.suppress(OSError), open("/proc/1/mem", "rb"):
+            pass
+        if os.waitpid(pid, 0)[1]:
+            raise Broken("a child is elsewhere")
+        home = Netns.current
+        Netns().join()
+        if whoami()[0]:
+            raise Broken(f"in a new namespace, is in {whoami()}")
+        home.join()
 
 
 PARTS = {"vrctx": NetlinkPart, "vr_dhost": DhostPart, "inside": InsidePart,
-         "sockopt": SockoptPart, "cmsg": CmsgPart, "procfs": ProcfsPart}
+         "sockopt": SockoptPart, "cmsg": CmsgPart, "procfs": ProcfsPart,
+         "host": HostPart, "files": FilesPart, "frames": FramesPart,
+         "shared": SharedPart}
 
 
 def run(name, seed, first, count):
@@ -404,9 +387,12 @@ def run(name, seed, first, count):
     while step < end:
         world = World()
         part = PARTS[name](world)
+        # the module may have come with it
+        trace_events(bool(TRACE.words))
         try:
             for step in range(step, min(end, step + STEPS_OF_LAB)):
                 part.step(random.Random(f"{seed} {name} {step}"))
+                TRACE.take()
         except Broken as what:
             return f"seed {seed} step {step}: {what}"
         finally:
@@ -416,6 +402,31 @@ def run(name, seed, first, count):
             home.join()
         step += 1
     return None
+
+
+def again(name, seed, first, count):
+    """With other seeds, too, if there is time: what was wrong, what was done."""
+    seconds = int(os.environ.get("VR_STRESS") or 0) / len(PARTS)
+    end = time.monotonic() + seconds
+    # who hangs prints where
+    faulthandler.dump_traceback_later(seconds + 60 * slow(), exit=True)
+    rounds, wrong = 0, None
+    while not wrong and (not rounds or time.monotonic() < end):
+        wrong = run(name, seed + rounds, first, count)
+        rounds += 1
+    return wrong, f"{rounds * count} requests"
+
+
+def judged():
+    """Is it enough that was reached? What it is, into the log."""
+    flavour = os.environ.get("VRCTX_FLAVOUR", "vm")
+    table = symbols()
+    vr_dhost.unload()
+    TRACE.take()
+    lines, wrong = report(f"/repo/build/modules/{flavour}/functions", table)
+    for line in lines:
+        print(f"# {line}")
+    return "; ".join(wrong), lines[-1]
 
 
 def main():
@@ -431,23 +442,31 @@ def main():
             first = int(next(args))
         else:
             names.append(word)
-    names = names or list(PARTS)
-    print(f"TAP version 13\n1..{len(names)}", flush=True)
+    # A debug kernel that cannot tell has failed
+    traced = os.path.exists(KCOV) or os.environ.get("VRCTX_FLAVOUR") == "debug"
+    tests = [(name, lambda name=name: again(name, seed, first, count))
+             for name in names or PARTS]
+    if traced:
+        TRACE.begin()
+        if not names:
+            tests.append(("reached", judged))
+    print(f"TAP version 13\n1..{len(tests)}", flush=True)
     failed = 0
-    for num, name in enumerate(names, 1):
-        began = time.monotonic()
+    for num, (name, test) in enumerate(tests, 1):
+        began, what = time.monotonic(), ""
         try:
-            wrong = run(name, seed, first, count)
+            wrong, what = test()
         except Skip as why:
             wrong = f"not run: {why}"
         took = time.monotonic() - began
-        print(f"{'not ' if wrong else ''}ok {num} {name}: {count} requests,"
+        print(f"{'not ' if wrong else ''}ok {num} {name}: {what},"
               f" {took:.1f} s")
         if wrong:
             print(f"# {wrong}")
         sys.stdout.flush()
         failed += bool(wrong)
-    # Nothing else in this guest is to find the module
+    # Nothing else in this guest is to find the module, or tracing
+    trace_events(False)
     if "vr_dhost" in vr_dhost.modules():
         vr_dhost.unload()
     sys.exit(1 if failed else 0)
