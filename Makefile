@@ -14,7 +14,7 @@ unexport RUN
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check bench vm kernel modules userspace deb kernel-tree \
-	patches check-patches check-mutants check-transplant attack lint clean
+	patches check-patches check-mutants check-transplant attack fuzz lint clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -79,6 +79,12 @@ check-transplant:
 attack:
 	@scripts/check-attack --time $(or $(TIME),14400) \
 		--seed $(or $(SEED),$$(date +%s))
+
+#: make fuzz           wrong requests with new seeds on the debug kernel, and what
+#:                     of our code they reach, for an hour (TIME=seconds, SEED=n)
+fuzz:
+	@DEBUG=1 scripts/check-attack --time $(or $(TIME),3600) \
+		--seed $(or $(SEED),$$(date +%s)) wrong_requests
 
 #: make lint           style and static checks of all sources
 lint:
