@@ -5,41 +5,23 @@
 
 Guards udp4_gro_lookup_skb() and udp6_gro_lookup_skb().
 """
-import contextlib
 import socket
-import struct
 
-import vr_nl as nl
 from vr_fam import AF, ip
 from vr_net import RIP, UDP, Lab, readable, serve
-from vr_nl import nest, text
+from vr_rt import TSO, features
 from vr_tap import eq, params, run, wait
 
 LAB = Lab(0, 1, 2)
 ALL = (0, 1, 2)
 PORT, SIZE, COUNT = 7000, 100, 5
 SOL_UDP, UDP_SEGMENT, UDP_GRO = 17, 103, 104
-FEATURES_SET = 12               # ETHTOOL_MSG_
-
-
-def features(dev, value, *names):
-    """ethtool -K of a device of the namespace."""
-    with contextlib.closing(nl.Netlink(16)) as one:
-        family = one.genl_family("ethtool")[0]
-        bits = b"".join(nest(1, text(2, name), nl.attr(3) if value else b"")
-                        for name in names)
-        one.request(family, 0, struct.pack("=BBH", FEATURES_SET, 1, 0)
-                    + nest(1, text(2, dev)) + nest(3, nest(3, bits)))
-
-
 for num in ALL:
     features(f"v{num}", True, "rx-gro")
     with LAB.hosts[num]:
         # what is sent at once becomes datagrams; veth polls for GRO if the
         # other end does no TSO
-        features("eth0", False, "tx-udp-segmentation", "tx-tcp-segmentation",
-                 "tx-tcp-ecn-segmentation", "tx-tcp-mangleid-segmentation",
-                 "tx-tcp6-segmentation")
+        features("eth0", False, "tx-udp-segmentation", *TSO)
 
 
 def sizes(ctx):

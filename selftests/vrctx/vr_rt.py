@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The few rtnetlink requests that the tests need, without running ip(8)."""
+import contextlib
 import errno
 import os
 import socket
@@ -327,3 +328,20 @@ def sysctl(path, val=None):
 
 def have_sysctl(path):
     return os.path.exists("/proc/sys/" + path.replace(".", "/"))
+
+
+# ---- ethtool ----
+
+FEATURES_SET = 12               # ETHTOOL_MSG_
+TSO = ("tx-tcp-segmentation", "tx-tcp-ecn-segmentation",
+       "tx-tcp-mangleid-segmentation", "tx-tcp6-segmentation")
+
+
+def features(dev, value, *names):
+    """ethtool -K of a device of the namespace."""
+    with contextlib.closing(Netlink(16)) as one:
+        family = one.genl_family("ethtool")[0]
+        bits = b"".join(nest(1, text(2, name), attr(3) if value else b"")
+                        for name in names)
+        one.request(family, 0, struct.pack("=BBH", FEATURES_SET, 1, 0)
+                    + nest(1, text(2, dev)) + nest(3, nest(3, bits)))

@@ -18,8 +18,8 @@ from vr_net import HIP, RIP, UDP, Lab, connect, readable, serve, sock
 from vr_nft import IP, chain, flush, rules
 from vr_nl import (A_LEAK_FROM, A_LEAK_PREFIX, A_LEAK_PREFIX_LEN, A_LEAK_TO,
                    LEAK_DEL, LEAK_NEW, attr, table_of, u32)
-from vr_pkt import DF, HMAC, Wire, ip_packet, quote, udp_datagram
-from vr_rt import sysctl
+from vr_pkt import DF, ETH, HMAC, Wire, ip_packet, quote, udp_datagram
+from vr_rt import TSO, features, sysctl
 from vr_tap import check, eq, params, refused, run
 from vr_xfrm import (AH, BLOCK, COMP, ESP, FWD, IN, OUT, TUNNEL, Xfrm, encap, esp,
                      of_esp, policy, selector, template)
@@ -453,6 +453,34 @@ def test_keepalive(ctx):
     for n in ALL:
         eq([p for p in W[n].sync() if p.proto == 17 and n != ctx], [],
            f"seen in {n}")
+
+
+def test_vlan():
+    """ESP on a VLAN is its context's, though the device below is context 0's"""
+    # the veth polls, and so has GRO
+    features("a0", True, "rx-gro")
+    with W[0].far:
+        features("eth0", False, *TSO)
+    RT.link_add("v5", "vlan", attr(1, struct.pack("=H", 5)),
+                u32(5, RT.ifindex("a0")))
+    try:
+        VR.move("v5", 1)
+        RT.addr("v5", "10.0.5.1/24")
+        RT.up("v5")
+        with cleaned(), sock(UDP, 1, ("10.0.5.1", 53)) as one, \
+                sock(UDP, 0, ("0.0.0.0", 53)) as its:
+            src, dst = ip("10.0.5.2"), ip("10.0.5.1")
+            for n in (0, 1):
+                X[n].add(SPI, src, dst)
+            pkt = ip_packet(ESP, esp(SPI, 1, udp_datagram(
+                4000, 53, b"in", src, dst), 17), src=src, dst=dst)
+            W[0].send(struct.pack("!HH", 5, ETH) + pkt, 0x8100)
+            eq(one.recv(99), b"in", "in 1")
+            eq([X[n].used(dst, SPI) for n in (0, 1)], [0, 1], "packets")
+            eq(readable(its), None, "in 0")
+    finally:
+        RT.link_del("v5")
+        features("a0", False, "rx-gro")
 
 
 def test_interface():
