@@ -14,7 +14,8 @@ unexport RUN
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check bench vm kernel modules userspace deb kernel-tree \
-	patches check-patches check-mutants check-transplant attack fuzz lint clean
+	patches check-patches check-mutants check-transplant attack fuzz \
+	check-kcsan lint clean
 
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -36,7 +37,7 @@ bench:
 vm:
 	@scripts/vm --cluster $(if $(VRCTX_RUN),-- "$$VRCTX_RUN")
 
-#: make kernel         the guest kernel (DEBUG=1, or FLAVOUR=vm|debug|unpatched)
+#: make kernel         the guest kernel (DEBUG=1, or FLAVOUR=vm|debug|kcsan|unpatched)
 kernel:
 	@scripts/kernel $(or $(FLAVOUR),$(if $(filter 1,$(DEBUG)),debug,vm))
 
@@ -85,6 +86,11 @@ attack:
 fuzz:
 	@DEBUG=1 scripts/check-attack --time $(or $(TIME),3600) \
 		--seed $(or $(SEED),$$(date +%s)) wrong_requests
+
+#: make check-kcsan    races between CPUs: tests on a kernel with KCSAN
+#:                     (half an hour to build it; T=name: one)
+check-kcsan:
+	@scripts/check-kcsan $(T)
 
 #: make lint           style and static checks of all sources
 lint:

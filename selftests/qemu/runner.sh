@@ -76,4 +76,6 @@ while IFS= read -r name; do
 	grep -qxE "(ok|fail) $name" /out/results || run "$name"
 done </out/tests
 kmemleak
+# How often KCSAN has looked
+[[ ! -r /sys/kernel/debug/kcsan ]] || cat /sys/kernel/debug/kcsan >/out/kcsan.log
 exit 0
