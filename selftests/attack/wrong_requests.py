@@ -40,6 +40,7 @@ from vr_nl import NLMSG_DONE, NLMSG_ERROR, SCM_VRCTX, SO_VRCTX
 from vr_tap import Skip, slow
 from wrong_frames import FramesPart, SharedPart
 from wrong_host import FilesPart, HostPart
+from wrong_ipsec import IpsecPart
 from wrong_world import (FOREIGN, LEAKED, Broken, Part, Talk, World,
                          extack_of)
 
@@ -376,7 +377,8 @@ class ProcfsPart(Part):
 
 PARTS = {"vrctx": NetlinkPart, "vr_dhost": DhostPart, "inside": InsidePart,
          "sockopt": SockoptPart, "cmsg": CmsgPart, "procfs": ProcfsPart,
-         "host": HostPart, "files": FilesPart, "frames": FramesPart,
+         "host": HostPart, "ipsec": IpsecPart, "files": FilesPart,
+         "frames": FramesPart,
          "shared": SharedPart}
 
 

@@ -270,13 +270,15 @@ def test_udp_encap():
 
 
 def test_espintcp():
-    """IPsec in TCP on a context's socket"""
+    """IPsec in TCP on a context's socket, no context for a socket with it"""
     ulp = socket.IPPROTO_TCP, 31, b"espintcp"           # TCP_ULP
     for ctx in (5, ANY):
         with sock(TCP, ctx) as one:
             refused(E.EOPNOTSUPP, f"in {ctx}", one.setsockopt, *ulp)
     with sock(TCP, 0) as one:
         one.setsockopt(*ulp)
+        refused(E.EINVAL, "to the context", set_ctx, one, 5)
+        eq(get_ctx(one), 0, "context")
 
 
 def test_ipsec_policy():

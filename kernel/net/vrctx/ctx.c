@@ -507,7 +507,7 @@ static void vrctx_reap(struct work_struct *work)
 	 * state since then
 	 */
 	llist_for_each_entry(ctx, list, reap)
-		vrctx_xfrm_purge(ctx->net, ctx->id);
+		vrctx_xfrm_purge(ctx);
 
 	rtnl_lock();
 	llist_for_each_entry_safe(ctx, tmp, list, reap)

@@ -67,6 +67,7 @@ struct vrctx_pol;
  * @ndev: devices
  * @demux: @stats has been told that there are sockets
  * @dead: deleted; nobody finds it any more but those that carry the number
+ * @xfrm: somebody in it may have made policies and states of IPsec
  * @by_name: in the table of names
  * @rcu: freeing
  * @reap: on the list of those to be purged late, then on its namespace's list
@@ -92,6 +93,7 @@ struct vrctx {
 	u32				ndev;
 	bool				demux;
 	bool				dead;
+	bool				xfrm;
 	struct rhash_head		by_name;
 	union {
 		struct rcu_head		rcu;
@@ -335,9 +337,9 @@ void vrctx_conf_free(struct vrctx *ctx);
 /* ct.c */
 void vrctx_purge_notify(struct vrctx *ctx);
 #ifdef CONFIG_XFRM
-void vrctx_xfrm_purge(struct net *net, u32 id);
+void vrctx_xfrm_purge(const struct vrctx *ctx);
 #else
-static inline void vrctx_xfrm_purge(struct net *net, u32 id) {}
+static inline void vrctx_xfrm_purge(const struct vrctx *ctx) {}
 #endif
 
 /* purge.c */

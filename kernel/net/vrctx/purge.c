@@ -231,7 +231,7 @@ void vrctx_purge(struct vrctx *ctx)
 	inetpeer_purge_vif(net->ipv4.peers, vrctx_l3dom(ctx->id));
 	vrctx_purge_notify(ctx);
 	vrctx_purge_socks(ctx);
-	vrctx_xfrm_purge(net, ctx->id);
+	vrctx_xfrm_purge(ctx);
 
 	if (!static_branch_unlikely(&vrctx_any_used))
 		vrctx_put(ctx);

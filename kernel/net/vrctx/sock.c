@@ -11,6 +11,7 @@
 #include <linux/sched/task.h>
 #include <linux/sockptr.h>
 #include <linux/udp.h>
+#include <net/inet_connection_sock.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
@@ -74,6 +75,7 @@ int __vrctx_sock_create_check(struct net *net, int family, int type,
 			      int protocol, int kern)
 {
 	u32 id = READ_ONCE(current->vrctx);
+	struct vrctx *ctx;
 	int err;
 
 	if (!net_eq(net, current->nsproxy->net_ns))
@@ -83,12 +85,16 @@ int __vrctx_sock_create_check(struct net *net, int family, int type,
 		       vrctx_sock_kern(family, type);
 
 	err = vrctx_sock_family(family, type, protocol);
-	if (err || (family != AF_INET && family != AF_INET6))
+	if (err)
 		return err;
 
 	rcu_read_lock();
-	if (!vrctx_find_live(net, id))
+	ctx = vrctx_find_live(net, id);
+	if (!ctx && (family == AF_INET || family == AF_INET6))
 		err = -ENETUNREACH;
+	/* Who listens there is asked for states, and there they are */
+	if (ctx && family == AF_NETLINK && protocol == NETLINK_XFRM)
+		WRITE_ONCE(ctx->xfrm, true);
 	rcu_read_unlock();
 
 	return err;
@@ -237,6 +243,9 @@ static int vrctx_sk_in_use(const struct sock *sk)
 		return -EINVAL;
 	/* a tunnel's socket */
 	if (sk_is_udp(sk) && READ_ONCE(udp_sk(sk)->encap_type))
+		return -EINVAL;
+	/* IPsec in TCP; what else is above TCP needs a connection first */
+	if (sk_is_tcp(sk) && inet_csk(sk)->icsk_ulp_ops)
 		return -EINVAL;
 
 	return 0;

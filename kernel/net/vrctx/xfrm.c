@@ -38,12 +38,14 @@ int __vrctx_xfrm_check(struct net *net, u32 ctx, u16 type,
 		       struct nlattr **attrs, const void *hdr,
 		       struct netlink_ext_ack *extack)
 {
-	bool live;
+	struct vrctx *live;
 	int err;
 
 	/* A new one would outlive the purge */
 	rcu_read_lock();
 	live = vrctx_find_live(net, ctx);
+	if (live)
+		WRITE_ONCE(live->xfrm, true);
 	rcu_read_unlock();
 	if (!live) {
 		NL_SET_ERR_MSG(extack, "No such context");
@@ -93,23 +95,27 @@ EXPORT_SYMBOL_GPL(__vrctx_xfrm_check);
 
 /**
  * vrctx_xfrm_purge - delete the policies and states of a dead context
- * @net: namespace, which may be on its way out
- * @id: number
+ * @ctx: context; its namespace may be on its way out
  *
  * Context: process, may sleep, without RTNL.
  */
-void vrctx_xfrm_purge(struct net *net, u32 id)
+void vrctx_xfrm_purge(const struct vrctx *ctx)
 {
-	if (!maybe_get_net(net))
-		return;		/* all of its are flushed */
+	struct net *net = ctx->net;
+
+	/* A flush looks into each bucket: not for those who never had any. Of a
+	 * namespace that ends, all are flushed.
+	 */
+	if (!READ_ONCE(ctx->xfrm) || !maybe_get_net(net))
+		return;
 
 	/* A request is through with it, or has seen that the context is dead */
 	mutex_lock(&net->xfrm.xfrm_cfg_mutex);
 #ifdef CONFIG_XFRM_SUB_POLICY
-	xfrm_policy_flush(net, XFRM_POLICY_TYPE_SUB, false, id);
+	xfrm_policy_flush(net, XFRM_POLICY_TYPE_SUB, false, ctx->id);
 #endif
-	xfrm_policy_flush(net, XFRM_POLICY_TYPE_MAIN, false, id);
-	xfrm_state_flush(net, 0, false, id);
+	xfrm_policy_flush(net, XFRM_POLICY_TYPE_MAIN, false, ctx->id);
+	xfrm_state_flush(net, 0, false, ctx->id);
 	mutex_unlock(&net->xfrm.xfrm_cfg_mutex);
 	put_net(net);
 }
