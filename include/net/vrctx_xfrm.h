@@ -26,13 +26,16 @@ typedef u64 xfrm_key_t;
 
 #define xfrm_key(ctx, val)	((u64)(ctx) << 32 | (u32)(val))
 #define xfrm_key_vrctx(key)	upper_32_bits(key)
-#define xfrm_same_vrctx(a, b)	(!upper_32_bits((a) ^ (b)))
+#define xfrm_same_vrctx(a, b)						\
+	(!vrctx_active() || !upper_32_bits((a) ^ (b)))
 /* @val for a hash, so that equal ones of many contexts share no chain */
 #define xfrm_salted(val, key)						\
-	VRCTX_XOR(val, vrctx_hash(xfrm_key_vrctx(key)))
+	(vrctx_active() ?						\
+	 VRCTX_XOR(val, vrctx_hash(xfrm_key_vrctx(key))) : (val))
 #define xfrm_salted_spi(spi, key)					\
 	((__force __be32)xfrm_salted((__force u32)(spi), key))
-#define xfrm_salted_slot(slot, key, mask)	(xfrm_salted(slot, key) & (mask))
+#define xfrm_salted_slot(slot, key, mask)				\
+	(vrctx_active() ? xfrm_salted(slot, key) & (mask) : (slot))
 
 /* @obj: a state or a policy, without an interface identifier yet */
 #define xfrm_set_vrctx(obj, ctx)	((void)((obj)->if_id = xfrm_key(ctx, 0)))
