@@ -63,11 +63,18 @@ static void vrctx_leak_cross(struct vrctx_leak *leak, struct sk_buff *skb)
  */
 static bool vrctx_leak_cross_sent(struct vrctx_leak *leak, struct sk_buff *skb)
 {
+	bool ok;
+
 	vrctx_leak_cross(leak, skb);
 	/* tells the namespace */
 	skb->dev = skb_dst_dev(skb);
-	if (xfrm_policy_check(NULL, XFRM_POLICY_FWD, skb, leak->family) &&
-	    xfrm_route_forward(skb, leak->family))
+	if (leak->family == AF_INET)
+		ok = xfrm4_policy_check(NULL, XFRM_POLICY_FWD, skb) &&
+		     xfrm4_route_forward(skb);
+	else
+		ok = xfrm6_policy_check(NULL, XFRM_POLICY_FWD, skb) &&
+		     xfrm6_route_forward(skb);
+	if (ok)
 		return true;
 
 	kfree_skb_reason(skb, SKB_DROP_REASON_XFRM_POLICY);
