@@ -228,7 +228,9 @@ def test_clash(back):
             queue.verdict(num, 1)
         far.expect(lambda p: p.proto == 17, "datagram that crossed")
         (near if back else O[2]).expect(lambda p: p.proto == 17, "the other")
-        got, = [c for c in conns(53) if c.orig[1] == port]
+        # the table is read in pieces: it may miss one when another goes
+        got, = wait(lambda: [c for c in conns(53) if c.orig[1] == port],
+                    "the connection")
         eq(re.findall(r"packets=(\d+)", got.line), [str(1 + back), "0"],
            "packets of the first")
     if not back:
