@@ -21,8 +21,8 @@ from vr_nl import (A_LEAK_FROM, A_LEAK_PREFIX, A_LEAK_PREFIX_LEN, A_LEAK_TO,
 from vr_pkt import DF, ETH, HMAC, Wire, ip_packet, quote, udp_datagram
 from vr_rt import TSO, features, sysctl
 from vr_tap import check, eq, params, refused, run, slow
-from vr_xfrm import (AH, BLOCK, COMP, ESP, FWD, IN, OUT, TUNNEL, Xfrm, encap, esp,
-                     of_esp, policy, selector, template)
+from vr_xfrm import (AH, BLOCK, COMP, ESP, FWD, IN, OUT, TUNNEL, Xfrm, addr,
+                     encap, esp, of_esp, policy, selector, template)
 
 LAB = Lab(1, 2, hosts=False)
 RT, VR = LAB.rt, LAB.vr
@@ -112,6 +112,25 @@ def test_one(ctx, other):
         eq(mine.recv(99), b"covered", f"in {ctx}")
         eq((readable(mine), readable(its)), (None, None), "more")
         eq(X[ctx].used(RIP, SPI), 1, "packets of the state")
+
+
+@params((0, 1), (1, 0), (1, 2))
+def test_any_source(ctx, other):
+    """a state for any source, and one that is named, serve their context:"""
+    sel = selector(proto=17)
+    for how in ({}, {"spi": SPI}):
+        with cleaned(), sock(UDP, ctx, (RIP, 53)) as mine, \
+                sock(UDP, other, (RIP, 53)) as its, Xfrm(other, ["ACQUIRE"]):
+            for n in (ctx, other):
+                X[n].policy(OUT, sel, template(**how))
+            X[ctx].add(SPI, "0.0.0.0")
+            for one in (its, mine):
+                one.sendto(b"x", (HIP, 4000))
+            eq([p.proto for p in W[other].sync()], [], f"sent by {other}")
+            eq([p.proto for p in W[ctx].sync()], [ESP], f"sent by {ctx}")
+            # it asks for one of its own, of the same number
+            eq(X[other].states().keys(), {(how.get("spi", 0), addr(HIP))},
+               f"larval states of {other}")
 
 
 @params((0, 1), (1, 0), (1, 2))
@@ -386,7 +405,7 @@ def test_crossing():
     RT.addr("a1", "10.7.0.1/24")
     RT.route("10.9.0.0/24", via=FAR, dev="b2", table=table_of(2))
     leak(LEAK_NEW)
-    src = {"forwarded": HIP, "sent": "10.7.0.1"}
+    sources = {"forwarded": HIP, "sent": "10.7.0.1"}
     try:
         with sock(UDP, 1, ("10.7.0.1", 4000)) as one:
             def cross(how):
@@ -399,9 +418,9 @@ def test_crossing():
                 W[1].sync()
                 return [p.proto for p in B[2].sync()]
 
-            for how, addr in src.items():
+            for how, src in sources.items():
                 eq(cross(how), [17], f"{how} without policies")
-                sel = selector(addr, far, 17)
+                sel = selector(src, far, 17)
                 for ctx, way, free in (
                         (1, FWD, how == "sent"), (2, FWD, False),
                         (2, OUT, False), (2, IN, True), (0, FWD, True),

@@ -18,7 +18,7 @@ from vr_net import HIP, RIP, UDP, Lab, enter, readable, sock
 from vr_nl import attr, u32
 from vr_pkt import Wire
 from vr_tap import check, eq, params, refused, run
-from vr_xfrm import (A_IF_ID, A_OFFLOAD, ACQUIRE, AH, ALLOCSPI, BLOCK, COMP,
+from vr_xfrm import (A_IF_ID, A_OFFLOAD, A_SRCADDR, ACQUIRE, AH, ALLOCSPI, BLOCK, COMP,
                      DELPOLICY, DELSA, ESP, EXPIRE, FLUSHPOLICY, FLUSHSA,
                      GETAE, GETDEFAULT, GETPOLICY, GETSA, GETSADINFO,
                      GETSPDINFO, IN, MIGRATE, NEWAE, NEWPOLICY, NEWSA,
@@ -348,6 +348,16 @@ def test_by_addresses(proto):
             X[n].ask(DELSA, state_id(HIP, SPI, proto))
             eq({m: len(X[m].states()) > 0 for m in ALL},
                {m: m > n for m in ALL}, f"who has some after {n} deleted its")
+
+
+@PAIRS
+def test_tunnel_state(ctx, other):
+    """what IPComp makes by itself, and is asked for by addresses, of:"""
+    name = state_id(HIP, 0, pick(4, 41)) + attr(A_SRCADDR, addr(RIP))
+    with cleaned():
+        X[ctx].add(SPI, proto=COMP, mode=TUNNEL)
+        X[ctx].ask(GETSA, name)
+        refused(E.ESRCH, f"asked for by {other}", X[other].ask, GETSA, name)
 
 
 def test_migrate():
