@@ -6,7 +6,7 @@
 
 Parts: vrctx and vr_dhost (netlink), inside (netlink, by a process in a context
 without capabilities), sockopt, cmsg, procfs; by root in a context what every
-host has: host (other netlink), files (sysctls, ioctls, /proc/net); frames and
+host has: host (other netlink), ipsec (policies and states), files (sysctls, ioctls, /proc/net); frames and
 shared (frames, to a distributed address). Each step depends on the seed and its
 number alone, so that --from N --count 1 does step N again (in a network of its
 own). The kernel must live (a warning is the end of the guest), answer each

@@ -21,6 +21,7 @@ from vr_bpf import (AT_CONNECT, AT_SK_LOOKUP, AT_TCX, AT_XDP, REDIRECT_NEIGH,
                     copy, elem, find, ins, leave, mov, note, route,
                     unless_null)
 from vr_fam import AF, ip, pick
+from vr_hdr import ETH_VLAN
 from vr_net import HIP, RIP, TCP, UDP, Lab, libc, readable, serve, sock
 from vr_nl import table_of, u32
 from vr_pkt import ETH, Wire, ip_packet, udp_datagram
@@ -177,9 +178,6 @@ def test_assign(ctx):
             + call(SK_ASSIGN) + copy(7, 0) + copy(1, 8) + call(SK_RELEASE))
         eq(runs(ctx, SCHED_CLS, code, 0), -E.ENETUNREACH if ctx else 0,
            "bpf_sk_assign()")
-
-
-ETH_VLAN = 0x8100
 
 
 @params(*[(n,) for n in ALL])

@@ -14,6 +14,7 @@ import struct
 import subprocess
 
 from vr_fam import PORT_UNREACH, ip, only
+from vr_hdr import ETH_VLAN
 from vr_net import (CLONE_NEWNET, HIP, RIP, UDP, Lab, connect, inside, libc,
                     readable, serve, sock)
 from vr_nft import (ICMPX, Queue, chain, conns, counted, flush, nft, proc,
@@ -29,7 +30,6 @@ LAB = Lab(1, 2, hosts=False)
 ALL = (0, 1, 2)
 W = {n: Wire(LAB, n) for n in ALL}
 FLOW = (ip(HIP), 4000, ip(RIP), 53)
-ETH_VLAN = 0x8100
 # A rule that looks at the state of connections: now they are tracked
 nft("table inet on {\n"
     + chain("prerouting", "ct state established")

@@ -17,7 +17,8 @@ import struct
 import vr_nl as nl
 from vr_fam import (AF, ECHO_REPLY, ECHO_REQUEST, FORWARD, MTU, MTU_DISCOVER,
                     NO_ROUTE, PMTU_DO, PORT_UNREACH, SOL, TOO_BIG,
-                    TTL_EXCEEDED, V6, ip, only, packed, split_prefix)
+                    TTL_EXCEEDED, V6, ip, only)
+from vr_leak import leak_attrs
 from vr_net import (TCP, UDP, Lab, connect, enter, inside, pending, readable,
                     sock, whoami)
 from vr_nl import table_of
@@ -35,20 +36,6 @@ sysctl("net.ipv4.conf.all.send_redirects", 0)
 A = {n: Wire(LAB, n, dev=f"a{n}", cidr=OWN[n] + "/24", ip=HOST[n])
      for n in NET}
 METRIC = 0x56520000
-
-
-def leak_attrs(frm, prefix=None, to=None):
-    out = b""
-    for who, number in ((frm, nl.A_LEAK_FROM), (to, nl.A_LEAK_TO)):
-        if isinstance(who, int):
-            out += nl.u32(number, who)
-        elif who is not None:
-            out += nl.text(number + 1, who)
-    if prefix is not None:
-        addr, plen = split_prefix(prefix)
-        out += nl.attr(nl.A_LEAK_PREFIX, packed(addr))
-        out += nl.attr(nl.A_LEAK_PREFIX_LEN, bytes([plen]))
-    return out
 
 
 def leak(frm, prefix, to):

@@ -14,8 +14,8 @@ import socket
 import struct
 
 import vr_nl as nl
-from vr_fam import (FORWARD, PORT_UNREACH, V6, ip, only, packed, pick,
-                    split_prefix)
+from vr_fam import FORWARD, PORT_UNREACH, V6, ip, only, pick
+from vr_leak import leak_attrs
 from vr_net import HIP, RIP, UDP, Lab, inside, readable, serve, sock
 from vr_nft import IP, Queue, chain, conns, rules
 from vr_nl import table_of
@@ -130,11 +130,7 @@ def test_down():
 
 
 def leak(frm, prefix, to, cmd=nl.LEAK_NEW):
-    addr, plen = split_prefix(prefix)
-    LAB.vr.bodies(cmd, nl.u32(nl.A_LEAK_FROM, frm)
-                  + (nl.u32(nl.A_LEAK_TO, to) if to is not None else b"")
-                  + nl.attr(nl.A_LEAK_PREFIX, packed(addr))
-                  + nl.attr(nl.A_LEAK_PREFIX_LEN, bytes([plen])))
+    LAB.vr.bodies(cmd, leak_attrs(frm, prefix, to))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import struct
 from vr_fam import (ICMP, V6, family_of, group_mac, ip, packed,
                     pick, unpacked)
 
-ETH_IP, ETH_ARP, ETH_IPV6 = 0x0800, 0x0806, 0x86dd
+ETH_IP, ETH_ARP, ETH_VLAN, ETH_IPV6 = 0x0800, 0x0806, 0x8100, 0x86dd
 ETH = pick(ETH_IP, ETH_IPV6)
 # What IPv6 does by ICMP and IPv4 mostly does not: told apart from other
 # packets as if by the Ethernet type. (Groups are IGMP, a protocol of IPv4.)

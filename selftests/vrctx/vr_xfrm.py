@@ -4,11 +4,12 @@
 The states of these tests use the null cipher and no authentication unless a
 key is given: a wire can make such packets, and look into them.
 """
+import contextlib
 import struct
 
 from vr_fam import AF, BITS, ip, packed
-from vr_net import HIP, RIP, inside
-from vr_nl import NLM_F_DUMP, Netlink, attr, parse
+from vr_net import HIP, RIP, inside, unblocked
+from vr_nl import NLM_F_DUMP, SOL_NETLINK, Netlink, attr, parse
 
 NETLINK_XFRM = 6
 (NEWSA, DELSA, GETSA, NEWPOLICY, DELPOLICY, GETPOLICY, ALLOCSPI, ACQUIRE, EXPIRE,
@@ -19,14 +20,14 @@ GROUPS = {name: num for num, name in enumerate(
     ("ACQUIRE", "EXPIRE", "SA", "POLICY", "AEVENTS", "REPORT", "MIGRATE",
      "MAPPING"), 1)}
 A_AUTH, A_CRYPT, A_COMP, A_ENCAP, A_TMPL = range(1, 6)
-A_LTIME, A_SRCADDR, A_MIGRATE, A_OFFLOAD, A_IF_ID = 9, 13, 17, 28, 31
+A_SRCADDR, A_MIGRATE, A_OFFLOAD, A_IF_ID = 13, 17, 28, 31
 IN, OUT, FWD = 0, 1, 2
 ALLOW, BLOCK = 0, 1
 TRANSPORT, TUNNEL = 0, 1
 ESP, AH, COMP = 50, 51, 108
 FOREVER = b"\xff" * 32 + bytes(32)
 CFG, CUR = 64, 32                   # sizes of limits and of what was used
-NETLINK_ADD_MEMBERSHIP, SOL_NETLINK = 1, 270
+NETLINK_ADD_MEMBERSHIP = 1
 
 
 def addr(text):
@@ -147,21 +148,27 @@ class Xfrm(Netlink):
     def heard(self):
         """Kinds of the events so far."""
         got = []
-        self.sock.setblocking(False)
-        try:
+        with unblocked(self.sock), contextlib.suppress(BlockingIOError):
             while True:
                 got += [kind for kind, _, _, _ in
                         self.split(self.sock.recv(1 << 17))]
-        except BlockingIOError:
-            return got
-        finally:
-            self.sock.settimeout(30)
+        return got
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.close()
+
+
+@contextlib.contextmanager
+def cleaned(xfrms):
+    """What a test made goes, also when it fails: {context: Xfrm}."""
+    try:
+        yield
+    finally:
+        for one in xfrms.values():
+            one.flush()
 
 
 def esp(spi, seq, data, nexthdr):

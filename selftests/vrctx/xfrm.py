@@ -12,17 +12,18 @@ import contextlib
 import errno as E
 import struct
 
-from vr_fam import (FORWARD, MTU, SOL, TOO_BIG, ip,
-                    packed, pick, split_prefix)
+from vr_fam import FORWARD, MTU, SOL, TOO_BIG, ip, pick
+from vr_hdr import ETH_VLAN
+from vr_leak import leak_attrs
 from vr_net import HIP, RIP, UDP, Lab, connect, readable, serve, sock
 from vr_nft import IP, chain, flush, rules
-from vr_nl import (A_LEAK_FROM, A_LEAK_PREFIX, A_LEAK_PREFIX_LEN, A_LEAK_TO,
-                   LEAK_DEL, LEAK_NEW, attr, table_of, u32)
+from vr_nl import LEAK_DEL, LEAK_NEW, attr, table_of, u32
 from vr_pkt import DF, ETH, HMAC, Wire, ip_packet, quote, udp_datagram
 from vr_rt import TSO, features, sysctl
 from vr_tap import check, eq, params, refused, run, slow
-from vr_xfrm import (AH, BLOCK, COMP, ESP, FWD, IN, OUT, TUNNEL, Xfrm, addr,
-                     encap, esp, of_esp, policy, selector, template)
+from vr_xfrm import (AH, BLOCK, COMP, ESP, FWD, IN, OUT, SETDEFAULT, TUNNEL,
+                     Xfrm, addr, cleaned, encap, esp, of_esp, policy, selector,
+                     template)
 
 LAB = Lab(1, 2, hosts=False)
 RT, VR = LAB.rt, LAB.vr
@@ -39,16 +40,6 @@ SPI = 0x200
 IPIP = pick(4, 41)
 POLICY = pick(17, 35)           # IP_XFRM_POLICY, IPV6_XFRM_POLICY
 ASKED = []
-
-
-@contextlib.contextmanager
-def cleaned():
-    """What a test made goes, also when it fails."""
-    try:
-        yield
-    finally:
-        for one in X.values():
-            one.flush()
 
 
 def own(got, what):
@@ -72,7 +63,7 @@ def sent_esp(wire, seq, data, dport=53, src=HIP, dst=RIP, spi=SPI):
 
 def test_same_flow():
     """the same states for the same flow in each context"""
-    with cleaned(), contextlib.ExitStack() as stack:
+    with cleaned(X), contextlib.ExitStack() as stack:
         one = {}
         for n in ALL:
             X[n].pair()
@@ -96,7 +87,7 @@ def test_same_flow():
 @params((0, 1), (1, 0), (1, 2))
 def test_one(ctx, other):
     """policies and states of one are for no other:"""
-    with cleaned(), sock(UDP, ctx, (RIP, 53)) as mine, \
+    with cleaned(X), sock(UDP, ctx, (RIP, 53)) as mine, \
             sock(UDP, other, (RIP, 53)) as its:
         X[ctx].pair()
         # in the clear there, though a state of the numbers is in ctx
@@ -119,7 +110,7 @@ def test_any_source(ctx, other):
     """a state for any source, and one that is named, serve their context:"""
     sel = selector(proto=17)
     for how in ({}, {"spi": SPI}):
-        with cleaned(), sock(UDP, ctx, (RIP, 53)) as mine, \
+        with cleaned(X), sock(UDP, ctx, (RIP, 53)) as mine, \
                 sock(UDP, other, (RIP, 53)) as its, Xfrm(other, ["ACQUIRE"]):
             for n in (ctx, other):
                 X[n].policy(OUT, sel, template(**how))
@@ -136,11 +127,11 @@ def test_any_source(ctx, other):
 @params((0, 1), (1, 0), (1, 2))
 def test_block(ctx, other):
     """what a policy forbids in one is free in another:"""
-    with cleaned(), sock(UDP, ctx, (RIP, 53)) as mine, \
+    with cleaned(X), sock(UDP, ctx, (RIP, 53)) as mine, \
             sock(UDP, other, (RIP, 53)) as its:
         # by the hash of addresses, and by the tree of prefixes
         for port, bits in ((4000, pick(32, 128)), (4001, pick(8, 100))):
-            with cleaned():
+            with cleaned(X):
                 X[ctx].policy(OUT, selector(RIP, HIP, 17, bits), action=BLOCK)
                 X[ctx].policy(IN, selector(HIP, RIP, 17, bits), action=BLOCK)
                 refused(E.EPERM, f"sent by {ctx}", mine.sendto, b"x",
@@ -157,7 +148,7 @@ def test_block(ctx, other):
 @params(*[(n,) for n in ALL])
 def test_forward_block(ctx):
     """what may not be forwarded in:"""
-    with cleaned():
+    with cleaned(X):
         X[ctx].policy(FWD, selector(HIP, FAR, 17), action=BLOCK)
         for n in ALL:
             W[n].send_udp(4000, 53, b"over", dst=FAR)
@@ -169,7 +160,7 @@ def test_forward_block(ctx):
 def test_default():
     """that context 0 forbids what has no policy is for itself"""
     def default(way):
-        X[0].ask(0x27, bytes([way, way, way]))          # SETDEFAULT
+        X[0].ask(SETDEFAULT, bytes([way, way, way]))
 
     with sock(UDP, 0, (RIP, 53)) as mine, sock(UDP, 1, (RIP, 53)) as its:
         for n in (0, 1):                # no neighbour is looked for below
@@ -203,7 +194,7 @@ def test_gateways():
     far = ip("10.9.0.2")
     for n in ALL:
         RT.route("10.9.0.0/24", via=FAR, dev=f"b{n}", table=table_of(n))
-    with cleaned():
+    with cleaned(X):
         for n in ALL:
             tunnel(n)
         for n in ALL:
@@ -233,7 +224,7 @@ def test_outer_address():
         RT.neigh(f"b{n}", far, HMAC)
     RT.route(far + "/32", dev="b1", src=near, table=table_of(1))
     try:
-        with cleaned():
+        with cleaned(X):
             X[1].policy(OUT, selector(HIP, FAR, 17),
                         template("0.0.0.0", far, mode=TUNNEL))
             X[1].add(SPI, near, far, mode=TUNNEL)
@@ -293,7 +284,7 @@ def hosts(lab, kind):
 
 def test_udp_encap():
     """ESP in UDP, the same ports in each context"""
-    with cleaned(), contextlib.ExitStack() as stack:
+    with cleaned(X), contextlib.ExitStack() as stack:
         one, key = {}, {}
         for n in ALL:
             X[n].pair(more=encap())
@@ -329,7 +320,7 @@ def test_too_big(ctx, other, name):
     host = f"10.0.0.{20 + len(ASKED)}"
     ASKED.append(host)
     pkt = ip_packet(proto, body.ljust(1400, b"\0"), src=RIP, dst=host, frag=DF)
-    with cleaned():
+    with cleaned(X):
         X[ctx].add(SPI, RIP, host, proto=proto)
         for n in (other, ctx):
             W[n].send_icmp(*TOO_BIG, 1300, pkt[:pick(28, 48)].ljust(100, b"\0"))
@@ -346,7 +337,7 @@ def test_queue():
     sysctl("net.core.xfrm_larval_drop", 0)
     sel = selector(HIP, FAR, 17)
     try:
-        with cleaned(), contextlib.ExitStack() as stack:
+        with cleaned(X), contextlib.ExitStack() as stack:
             for n in ALL:
                 stack.enter_context(Xfrm(n, ["ACQUIRE"]))
                 X[n].policy(OUT, sel, template(NEAR, FAR, mode=TUNNEL))
@@ -373,7 +364,7 @@ if slow() > 1:
 @params(*[(n,) for n in ALL])
 def test_translated(ctx):
     """policies of its context see what became of a packet by NAT, in:"""
-    with cleaned(), rules(chain("output", f"udp dport 53 {IP} daddr {ip(HIP)} "
+    with cleaned(X), rules(chain("output", f"udp dport 53 {IP} daddr {ip(HIP)} "
                                 f"dnat to {ip('10.0.0.9')}", kind="nat")), \
             sock(UDP, ctx, (RIP, 4000)) as one:
         for n in ALL:
@@ -392,11 +383,7 @@ def test_translated(ctx):
 
 def leak(cmd):
     """Context 1 reaches 10.9.0.0/24 in context 2."""
-    prefix, plen = split_prefix("10.9.0.0/24")
-    VR.bodies(cmd, u32(A_LEAK_FROM, 1)
-              + (u32(A_LEAK_TO, 2) if cmd == LEAK_NEW else b"")
-              + attr(A_LEAK_PREFIX, packed(prefix))
-              + attr(A_LEAK_PREFIX_LEN, bytes([plen])))
+    VR.bodies(cmd, leak_attrs(1, "10.9.0.0/24", 2 if cmd == LEAK_NEW else None))
 
 
 def test_crossing():
@@ -425,11 +412,11 @@ def test_crossing():
                         (1, FWD, how == "sent"), (2, FWD, False),
                         (2, OUT, False), (2, IN, True), (0, FWD, True),
                         (0, OUT, True)):
-                    with cleaned():
+                    with cleaned(X):
                         X[ctx].policy(way, sel, action=BLOCK)
                         eq(cross(how), [17] if free else [],
                            f"{how}, forbidden by {ctx} {way}")
-                with cleaned():
+                with cleaned(X):
                     X[2].policy(OUT, sel, template(NEAR, FAR, mode=TUNNEL))
                     X[2].add(SPI, NEAR, FAR, mode=TUNNEL)
                     eq(cross(how), [ESP], f"{how}, through a tunnel of 2")
@@ -445,7 +432,7 @@ def test_crossing_decrypted():
     RT.route("10.9.0.0/24", via=FAR, dev="b2", table=table_of(2))
     leak(LEAK_NEW)
     try:
-        with cleaned():
+        with cleaned(X):
             sel = selector("10.8.0.2", far, 17)
             X[1].add(SPI, HIP, RIP, mode=TUNNEL)
             X[1].policy(FWD, sel, template(HIP, RIP, mode=TUNNEL))
@@ -467,7 +454,7 @@ def test_crossing_decrypted():
 @params(*[(n,) for n in ALL])
 def test_keepalive(ctx):
     """a state keeps its translation alive, on the wire of context:"""
-    with cleaned():
+    with cleaned(X):
         for n in ALL:
             W[n].sync()
         X[ctx].add(SPI, more=encap() + u32(34, 1)           # interval, s
@@ -492,14 +479,14 @@ def test_vlan():
         VR.move("v5", 1)
         RT.addr("v5", "10.0.5.1/24")
         RT.up("v5")
-        with cleaned(), sock(UDP, 1, ("10.0.5.1", 53)) as one, \
+        with cleaned(X), sock(UDP, 1, ("10.0.5.1", 53)) as one, \
                 sock(UDP, 0, ("0.0.0.0", 53)) as its:
             src, dst = ip("10.0.5.2"), ip("10.0.5.1")
             for n in (0, 1):
                 X[n].add(SPI, src, dst)
             pkt = ip_packet(ESP, esp(SPI, 1, udp_datagram(
                 4000, 53, b"in", src, dst), 17), src=src, dst=dst)
-            W[0].send(struct.pack("!HH", 5, ETH) + pkt, 0x8100)
+            W[0].send(struct.pack("!HH", 5, ETH) + pkt, ETH_VLAN)
             eq(one.recv(99), b"in", "in 1")
             eq([X[n].used(dst, SPI) for n in (0, 1)], [0, 1], "packets")
             eq(readable(its), None, "in 0")
@@ -513,7 +500,7 @@ def test_interface():
     RT.link_add("x0", "xfrm", attr(3))                      # collects all
     RT.link_set("x0", up=True)
     try:
-        with cleaned(), sock(UDP, 1, (RIP, 53)) as one:
+        with cleaned(X), sock(UDP, 1, (RIP, 53)) as one:
             X[1].pair()
             sent_esp(W[1], 1, b"covered")
             W[1].send_icmp(*TOO_BIG, 1300, quote(ip_packet(
@@ -528,7 +515,7 @@ def test_interface():
 
 def test_socket_policy():
     """a socket's own policy, in a context"""
-    with cleaned():
+    with cleaned(X):
         for n in ALL:
             X[n].add(SPI)
         with sock(UDP, 1, (RIP, 53)) as one, sock(UDP, 1, (RIP, 54)) as two:
@@ -553,7 +540,7 @@ def test_reborn():
     VR.move("b1", 1)
     B[1].up()
     X[1] = Xfrm(1)
-    with cleaned(), sock(UDP, 1, (RIP, 53)) as one:
+    with cleaned(X), sock(UDP, 1, (RIP, 53)) as one:
         eq((X[1].states(), X[1].policies()), ({}, []), "what there is in 1")
         one.sendto(b"clear", (HIP, 4000))
         eq([p.data for p in W[1].sync()], [b"clear"], "sent by 1")

@@ -18,13 +18,13 @@ from vr_net import HIP, RIP, UDP, Lab, enter, readable, sock
 from vr_nl import attr, u32
 from vr_pkt import Wire
 from vr_tap import check, eq, params, refused, run
-from vr_xfrm import (A_IF_ID, A_OFFLOAD, A_SRCADDR, ACQUIRE, AH, ALLOCSPI, BLOCK, COMP,
-                     DELPOLICY, DELSA, ESP, EXPIRE, FLUSHPOLICY, FLUSHSA,
-                     GETAE, GETDEFAULT, GETPOLICY, GETSA, GETSADINFO,
-                     GETSPDINFO, IN, MIGRATE, NEWAE, NEWPOLICY, NEWSA,
-                     NEWSPDINFO, OUT, POLEXPIRE, SETDEFAULT, TUNNEL, UPDPOLICY,
-                     UPDSA, Xfrm, addr, encap, policy, policy_id, selector,
-                     state, state_id, template)
+from vr_xfrm import (A_IF_ID, A_MIGRATE, A_OFFLOAD, A_SRCADDR, ACQUIRE, AH,
+                     ALLOCSPI, BLOCK, COMP, DELPOLICY, DELSA, ESP, EXPIRE,
+                     FLUSHPOLICY, FLUSHSA, GETAE, GETDEFAULT, GETPOLICY, GETSA,
+                     GETSADINFO, GETSPDINFO, IN, MIGRATE, NEWAE, NEWPOLICY,
+                     NEWSA, NEWSPDINFO, OUT, POLEXPIRE, SETDEFAULT, TUNNEL,
+                     UPDPOLICY, UPDSA, Xfrm, addr, cleaned, encap, policy,
+                     policy_id, selector, state, state_id, template)
 
 LAB = Lab(1, 2, hosts=False)
 VR = LAB.vr
@@ -34,16 +34,6 @@ W = {n: Wire(LAB, n) for n in ALL}
 X = {n: Xfrm(n) for n in ALL}
 SPI = 0x200
 SEL = selector(proto=17)
-
-
-@contextlib.contextmanager
-def cleaned():
-    """What a test made goes, also when it fails."""
-    try:
-        yield
-    finally:
-        for one in X.values():
-            one.flush()
 
 
 @contextlib.contextmanager
@@ -69,7 +59,7 @@ def key_of(n):
 
 def test_states():
     """each sees its own states, and has its own of the same numbers"""
-    with cleaned():
+    with cleaned(X):
         for n in ALL:
             X[n].add(SPI, key=key_of(n))
             for sel in (SEL, selector(proto=17, bits=pick(8, 100))):
@@ -89,7 +79,7 @@ def test_states():
 @PAIRS
 def test_change(ctx, other):
     """what is asked for in one does not touch another's:"""
-    with cleaned():
+    with cleaned(X):
         for n in (ctx, other):
             X[n].add(SPI, key=key_of(n))
             X[n].policy(OUT, SEL)
@@ -142,7 +132,7 @@ def test_spi(ctx, other):
         got = X[n].ask(ALLOCSPI, body)[0]
         return struct.unpack_from("!I", got, 72)[0]
 
-    with cleaned():
+    with cleaned(X):
         for n in (ctx, other):
             eq(ask(n), SPI, f"number for {n}")
             eq(len(X[n].states()), 1, f"larval states of {n}")
@@ -158,7 +148,7 @@ def test_spi(ctx, other):
 @PAIRS
 def test_larval(ctx, other):
     """who adds a state takes the place of a request of its own:"""
-    with cleaned():
+    with cleaned(X):
         for n in (ctx, other):
             X[n].ask(ALLOCSPI, state(0)[:224] + struct.pack("=II", SPI, SPI))
         X[ctx].ask(UPDSA, state(SPI, key=key_of(ctx)))
@@ -169,7 +159,7 @@ def test_larval(ctx, other):
 @PAIRS
 def test_acquire(ctx, other):
     """a flow without a state asks its own context:"""
-    with cleaned(), hearing("ACQUIRE") as who, sock(UDP, ctx, (RIP, 53)) as one:
+    with cleaned(X), hearing("ACQUIRE") as who, sock(UDP, ctx, (RIP, 53)) as one:
         for n in ALL:
             X[n].policy(OUT, SEL, template())
         unsent(one, ctx)
@@ -191,7 +181,7 @@ def test_acquire(ctx, other):
 
 def test_larval_number():
     """a state that answers a request of another by its number is no answer"""
-    with cleaned(), hearing("ACQUIRE") as who, sock(UDP, 1, (RIP, 53)) as one:
+    with cleaned(X), hearing("ACQUIRE") as who, sock(UDP, 1, (RIP, 53)) as one:
         X[1].policy(OUT, SEL, template())
         unsent(one, 1)
         _, _, _, body = next(who[1].split(who[1].sock.recv(1 << 17)))
@@ -207,7 +197,7 @@ def test_larval_number():
 def test_events(ctx, other):
     """what happens in one is heard of there:"""
     want = {"SA": [], "POLICY": [], "EXPIRE": [], "AEVENTS": []}
-    with cleaned(), contextlib.ExitStack() as stack:
+    with cleaned(X), contextlib.ExitStack() as stack:
         who = {group: stack.enter_context(hearing(group)) for group in want}
         one = X[ctx]
 
@@ -256,7 +246,7 @@ def answers(one):
 def test_pfkey():
     """PF_KEY of context 0 neither sees nor ends what others have"""
     register, dump, flush, spddump, spdflush = 7, 10, 9, 18, 19
-    with cleaned(), socket.socket(15, socket.SOCK_RAW, 2) as one, \
+    with cleaned(X), socket.socket(15, socket.SOCK_RAW, 2) as one, \
             sock(UDP, 1, (RIP, 53)) as flow, hearing("ACQUIRE"):
         one.settimeout(10)
         one.send(pfkey(register, 3))                    # ESP
@@ -306,7 +296,7 @@ REFUSED = {
 def test_refused(name):
     """not in a context:"""
     kind, body, why = REFUSED[name]
-    with cleaned(), hearing("SA", "POLICY") as who:
+    with cleaned(X), hearing("SA", "POLICY") as who:
         for n in (1, 2):
             err = refused(E.EOPNOTSUPP, f"in {n}", X[n].ask, kind, body)
             check(why in err.extack, f"{err.extack!r}")
@@ -316,7 +306,7 @@ def test_refused(name):
 
 def test_no_interface():
     """an interface of number 0 is none"""
-    with cleaned():
+    with cleaned(X):
         X[1].add(SPI, more=u32(A_IF_ID, 0))
         eq(A_IF_ID in X[1].states()[SPI, addr(HIP)], False, "shown")
 
@@ -341,7 +331,7 @@ def test_dead():
 @params((ESP,), (AH,), (COMP,))
 def test_by_addresses(proto):
     """states of each kind, with the same ends and numbers:"""
-    with cleaned():
+    with cleaned(X):
         for n in ALL:
             X[n].add(SPI, proto=proto, mode=TUNNEL)
         for n in ALL:
@@ -354,7 +344,7 @@ def test_by_addresses(proto):
 def test_tunnel_state(ctx, other):
     """what IPComp makes by itself, and is asked for by addresses, of:"""
     name = state_id(HIP, 0, pick(4, 41)) + attr(A_SRCADDR, addr(RIP))
-    with cleaned():
+    with cleaned(X):
         X[ctx].add(SPI, proto=COMP, mode=TUNNEL)
         X[ctx].ask(GETSA, name)
         refused(E.ESRCH, f"asked for by {other}", X[other].ask, GETSA, name)
@@ -367,10 +357,10 @@ def test_migrate():
                                                                  "10.0.0.9")]
     move = b"".join(old + new) + struct.pack("=BBHIHH", ESP, TUNNEL, 0, 7, AF,
                                              AF)
-    with cleaned(), hearing("MIGRATE") as who:
+    with cleaned(X), hearing("MIGRATE") as who:
         X[1].pair(mode=TUNNEL, sel=lambda *_: sel)
         refused((E.ENOENT, E.ESRCH, E.ENOPROTOOPT), "moved", X[0].ask, MIGRATE,
-                policy_id(OUT, sel) + attr(17, move) + attr(16, bytes(6)))
+                policy_id(OUT, sel) + attr(A_MIGRATE, move) + attr(16, bytes(6)))
         eq(set(X[1].states()), {(SPI, addr(RIP)), (SPI, addr(HIP))}, "ends")
         eq({n: who[n].heard() for n in ALL}, {n: [] for n in ALL}, "events")
 
