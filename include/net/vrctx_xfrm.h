@@ -43,6 +43,17 @@ typedef u64 xfrm_key_t;
 /* Is it among those of @ctx, which may be VRCTX_ANY? */
 #define xfrm_flushed(obj, ctx)						\
 	((ctx) == VRCTX_ANY || xfrm_in_vrctx(obj, ctx))
+/* The mark of a state in the look-ups for it */
+#define xfrm_state_key(x)						\
+	xfrm_key(xfrm_key_vrctx((x)->if_id), (x)->mark.v & (x)->mark.m)
+/* Policies of contexts have random indices: the next of a counter would tell
+ * how many others there are.
+ */
+#define xfrm_hide_index(index, dir, ctx)				\
+do {									\
+	if ((ctx) && !(index))						\
+		(index) = (get_random_u32() & ~7U) | (dir);		\
+} while (0)
 #define xfrm_params_set_vrctx(params, ctx)	((void)((params)->vrctx = (ctx)))
 #define xfrm_params_l3dom(params)	vrctx_l3dom((params)->vrctx)
 #define xfrm_event_set_vrctx(c, ctx)	((void)((c)->vrctx = (ctx)))
@@ -78,6 +89,8 @@ typedef u32 xfrm_key_t;
 #define xfrm_set_vrctx(obj, ctx)		do { } while (0)
 #define xfrm_in_vrctx(obj, ctx)			true
 #define xfrm_flushed(obj, ctx)			true
+#define xfrm_state_key(x)		((x)->mark.v & (x)->mark.m)
+#define xfrm_hide_index(index, dir, ctx)	do { } while (0)
 #define xfrm_params_set_vrctx(params, ctx)	do { } while (0)
 #define xfrm_params_l3dom(params)		0
 #define xfrm_event_set_vrctx(c, ctx)		do { } while (0)

@@ -1,20 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""No file system over the network, file server or RDMA for a task in a context:
-the kernel would speak in context 0.
+"""No file system or disk over the network, file server, RDMA, or network of a
+line or a console for a task in a context: the kernel would speak in context 0.
 
 Guards nfs_init_fs_context(), smb3_init_fs_context(), ceph_init_fs_context(),
-p9_fd_create_tcp(), ucma_open() and vrctx_sock_kern().
+p9_fd_create_tcp(), ucma_open(), do_rbd_add(), nvme_tcp_create_ctrl(),
+ppp_unattached_ioctl(), slip_open(), make_netconsole_target() and
+vrctx_sock_kern().
 """
 import contextlib
 import errno as E
+import fcntl
 import os
+import struct
 import tempfile
+import termios
 
 from vr_net import Lab, inside, libc
 from vr_tap import check, params, refused, run
 
 LAB = Lab(1, hosts=False)
+PPPIOCNEWUNIT = 0xc004743e
+N_SLIP = 1
 
 
 @contextlib.contextmanager
@@ -71,15 +78,78 @@ def test_nfsd():
     # with the last mount it is gone
 
 
+@contextlib.contextmanager
+def device(where):
+    """The node of a device that has a file in /sys/class."""
+    with tempfile.TemporaryDirectory() as top:
+        with open(f"/sys/class/{where}/dev", encoding="ascii") as f:
+            major, minor = map(int, f.read().split(":"))
+        os.mknod(top + "/dev", 0o020600, os.makedev(major, minor))
+        yield top + "/dev"
+
+
 def test_rdma():
     """connections of RDMA are none of a context's"""
-    with tempfile.TemporaryDirectory() as top:
-        with open("/sys/class/misc/rdma_cm/dev", encoding="ascii") as f:
-            major, minor = map(int, f.read().split(":"))
-        os.mknod(top + "/rdma_cm", 0o020600, os.makedev(major, minor))
-        os.close(os.open(top + "/rdma_cm", os.O_RDWR))
+    with device("misc/rdma_cm") as dev:
+        os.close(os.open(dev, os.O_RDWR))
         with inside(1):
-            refused(E.EOPNOTSUPP, "in 1", os.open, top + "/rdma_cm", os.O_RDWR)
+            refused(E.EOPNOTSUPP, "in 1", os.open, dev, os.O_RDWR)
+
+
+def test_nvme():
+    """no disk by NVMe over TCP; context 0 finds nobody"""
+    text = b"transport=tcp,traddr=127.0.0.1,trsvcid=1,nqn=nqn.2014-08.org.x:1"
+    with device("nvme-fabrics/ctl") as dev:
+        refused(E.ECONNREFUSED, "in 0", ask, dev, text)
+        with inside(1):
+            refused(E.EOPNOTSUPP, "in 1", ask, dev, text)
+
+
+def test_rbd():
+    """no image of Ceph; context 0 is asked for more words"""
+    with mounted("sysfs") as top:
+        refused(E.EINVAL, "in 0", ask, top + "/bus/rbd/add", b"x")
+        with inside(1):
+            refused(E.EOPNOTSUPP, "in 1", ask, top + "/bus/rbd/add", b"x")
+
+
+def test_ppp():
+    """no device of PPP"""
+    with device("ppp/ppp") as dev:
+        fd = os.open(dev, os.O_RDWR)
+        try:
+            with inside(1):
+                refused(E.EOPNOTSUPP, "in 1", fcntl.ioctl, fd, PPPIOCNEWUNIT,
+                        struct.pack("=i", -1))
+            fcntl.ioctl(fd, PPPIOCNEWUNIT, struct.pack("=i", -1))
+        finally:
+            os.close(fd)
+
+
+def test_slip():
+    """no device of SLIP"""
+    for ctx in (1, 0):
+        line, end = os.openpty()
+        try:
+            with inside(ctx):
+                how = end, termios.TIOCSETD, struct.pack("=i", N_SLIP)
+                if ctx:
+                    refused(E.EOPNOTSUPP, "in 1", fcntl.ioctl, *how)
+                else:
+                    fcntl.ioctl(*how)
+        finally:
+            os.close(end)
+            os.close(line)
+
+
+def test_netconsole():
+    """no messages of the kernel by devices that a context names"""
+    with mounted("configfs") as top:
+        name = top + "/netconsole/x"
+        with inside(1):
+            refused(E.EOPNOTSUPP, "in 1", os.mkdir, name)
+        os.mkdir(name)
+        os.rmdir(name)
 
 
 run(globals())

@@ -8,12 +8,12 @@
 Guards nft_connlimit_do_eval(), connlimit_mt(), nft_synproxy_do_eval(),
 synproxy_tg4(), synproxy_tg6(), nf_dup_ipv4(), nf_dup_ipv6(), addrtype_mt_v1(),
 tcf_ct_act(), nf_dup_netdev_egress(), nf_fwd_netdev_egress(),
-nft_fwd_neigh_eval() and nf_ct_bridge_pre(). Each is seen to work in context 0.
+nft_fwd_neigh_eval(), nf_ct_bridge_pre() and ila_nf_input(). Each is seen to work in context 0.
 """
 import contextlib
 import subprocess
 
-from vr_fam import ip, pick
+from vr_fam import ip, only, pick
 from vr_net import HIP, RIP, UDP, Lab, inside, readable, sock
 from vr_nft import IP, chain, conns, counted, rules, xtables
 from vr_pkt import ACK, MF, RST, SYN, Wire, udp_datagram
@@ -29,10 +29,10 @@ X = {n: Wire(LAB, n, dev=f"x{n}", cidr="10.8.0.1/24", ip="10.8.0.2")
 OTHER = b"\2\0\0\0\0\x77"
 
 
-def got(ctx, port):
+def got(ctx, port, addr=RIP):
     """Does a datagram to a socket of the context arrive there?"""
-    with sock(UDP, ctx, (RIP, port)) as one:
-        W[ctx].send_udp(4000, port, b"x")
+    with sock(UDP, ctx, (addr, port)) as one:
+        W[ctx].send_udp(4000, port, b"x", dst=addr)
         W[ctx].sync()
         return readable(one) == b"x"
 
@@ -230,6 +230,24 @@ def test_bridge():
                     two.expect(lambda p: p.proto == 17, "fragment")
             wait(lambda: len(conns(99)) == 1, "one connection")
             eq(counted("c", family="bridge"), 1, f"counted after {ctx}")
+
+
+@only(6)
+def test_ila():
+    """what ILA maps to another locator is context 0's"""
+    addr = "fd09::1"
+    for ctx in ALL:
+        LAB.rt.addr(W[ctx].dev, addr + "/64")
+        eq(got(ctx, 100, addr), True, f"before, in {ctx}")
+    match = ["ip", "ila", "{}", "loc_match", "fd09:0:0:0", "loc", "fd0a:0:0:0"]
+    try:
+        subprocess.run([w.format("add") for w in match] +
+                       ["csum-mode", "no-action"], check=True)
+        eq([got(n, 100, addr) for n in ALL], [False, True, True], "received")
+    finally:
+        subprocess.run([w.format("del") for w in match], check=True)
+        for ctx in ALL:
+            LAB.rt.addr_del(W[ctx].dev, addr + "/64")
 
 
 run(globals())

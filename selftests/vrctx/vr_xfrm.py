@@ -74,10 +74,10 @@ def template(src=RIP, dst=HIP, proto=ESP, mode=TRANSPORT, reqid=7, spi=0):
                                               *[0xffffffff] * 3)
 
 
-def policy(way, sel, *templates, action=ALLOW, prio=0, more=b""):
+def policy(way, sel, *templates, action=ALLOW, prio=0, index=0, more=b""):
     """struct xfrm_userpolicy_info and attributes, for NEWPOLICY."""
     body = sel + FOREVER + bytes(CUR) + struct.pack(
-        "=IIBBBB", prio, 0, way, action, 0, 0)
+        "=IIBBBB", prio, index, way, action, 0, 0)
     body = body.ljust(168, b"\0")
     if templates:
         body += attr(A_TMPL, b"".join(templates))

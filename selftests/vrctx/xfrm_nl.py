@@ -76,6 +76,24 @@ def test_states():
         eq(len(seen), 6, "indices")
 
 
+def test_index():
+    """indices tell nothing about policies of others, and may be theirs"""
+    with cleaned(X):
+        for dport in range(3):
+            X[1].policy(OUT, selector(dst=HIP, proto=17 + dport))
+        drawn = sorted(index // 8 for _, index in X[1].policies())
+        check(all(b - a > 1000 for a, b in zip(drawn, drawn[1:])),
+              f"drawn one after the other: {drawn}")
+        index = X[1].policies()[0][1]
+        X[2].ask(NEWPOLICY, policy(OUT, SEL, index=index))
+        eq(X[2].policies(), [(OUT, index)], "asked for")
+        X[0].policy(OUT, SEL)
+        last = X[0].policies()[0][1]
+        X[0].policy(OUT, selector(proto=6))
+        check((OUT, last + 8) in X[0].policies(),
+              f"context 0 counts: {X[0].policies()} after {last}")
+
+
 @PAIRS
 def test_change(ctx, other):
     """what is asked for in one does not touch another's:"""

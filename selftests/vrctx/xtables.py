@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 # families: 4 6
-"""Rules that look up a way back find that of the packet's context.
+"""What matches of iptables look up or remember is of the packet's context.
 
 	10.1.0.2 i ---- router, context N ---- o 10.0.0.2	for N = 0, 1, 2
 
 The way to 10.1.0.0/24 has another MTU in each context. Guards rpfilter_mt(),
-rpfilter_lookup_reverse6(), tcpmss_reverse_mtu() and get_tcpmss().
+rpfilter_lookup_reverse6(), tcpmss_reverse_mtu() and get_tcpmss(), and what
+keeps the addresses of contexts apart in recent_mt() and hashlimit_init_dst().
 """
 from vr_fam import FORWARD, pick
 from vr_net import HIP, Lab
@@ -59,6 +60,41 @@ def test_mss_nft():
                      "mtu")):
         eq([clamped(n, 4200 + n) for n in ALL],
            [MTU[n] - HEADERS for n in ALL], "MSS")
+
+
+def forwarded(ctx, dport):
+    """Is a datagram forwarded?"""
+    I[ctx].send_udp(4300, dport, b"x", dst=HIP)
+    return any(p.proto == 17 and p.dport == dport for p in O[ctx].sync())
+
+
+@params((0, 1), (1, 0), (1, 2))
+def test_recent(ctx, other):
+    """recent: an address on the list of a context is on no other:"""
+    names = ["-m", "recent", "--name", "r", "--rsource"]
+    with xtables("filter", "FORWARD", "-p", "udp", "--dport", "84", *names,
+                 "--set"), \
+         xtables("filter", "FORWARD", "-p", "udp", "--dport", "85", *names,
+                 "--rcheck", "-j", "DROP"), \
+         xtables("filter", "FORWARD", "-p", "udp", "--dport", "86", *names,
+                 "--remove"):
+        eq(forwarded(ctx, 84), True, "put on the list")
+        eq(forwarded(other, 85), True, "in the other context")
+        eq(forwarded(other, 86), True, "taken from the other's list")
+        eq(forwarded(ctx, 85), False, "in its context")
+        eq(forwarded(ctx, 86), True, "taken from the list")
+        eq(forwarded(ctx, 85), True, "after that")
+
+
+def test_hashlimit():
+    """hashlimit: an address has its limit in each context"""
+    with xtables("filter", "FORWARD", "-p", "udp", "--dport", "87", "-m",
+                 "hashlimit", "--hashlimit-name", "h", "--hashlimit-mode",
+                 "srcip", "--hashlimit-above", "1/hour", "--hashlimit-burst",
+                 "1", "-j", "DROP"):
+        for ctx in ALL:
+            eq([forwarded(ctx, 87), forwarded(ctx, 87)], [True, False],
+               f"the first and the second in {ctx}")
 
 
 run(globals())
