@@ -123,31 +123,31 @@ static inline int l3dom_ifindex(int dom)
 #define vrctx_proto(proto, ctx)	((u32)(proto) | (ctx) << 8)
 /* Of a packet, where @sdif is that of a VRF or 0: for who may not need it */
 #define vrctx_sdif(skb, sdif)	((sdif) ? : skb_l3dom(skb))
-#define sk_vrctx_get(sk)	((sk)->sk_vrctx)
-#define sk_l3dom(sk)		vrctx_l3dom((sk)->sk_vrctx)
-#define dev_vrctx(dev)		((dev)->vrctx)
-#define dev_l3dom(dev)		vrctx_l3dom((dev)->vrctx)
-#define dev_in_vrctx(dev, ctx)	((dev)->vrctx == (ctx))
+#define sk_vrctx_get(sk)	READ_ONCE((sk)->sk_vrctx)
+#define sk_l3dom(sk)		vrctx_l3dom(sk_vrctx_get(sk))
+#define dev_vrctx(dev)		READ_ONCE((dev)->vrctx)
+#define dev_l3dom(dev)		vrctx_l3dom(dev_vrctx(dev))
+#define dev_in_vrctx(dev, ctx)	(dev_vrctx(dev) == (ctx))
 #define task_vrctx(tsk)		READ_ONCE((tsk)->vrctx)
 
 /* Does the socket (or request, or timewait socket) live in the L3 domain? One
  * addition tells for all but VRFs: no ifindex is the negative of a context.
  */
 #define sk_in_l3dom(sk, dom)						\
-	(!vrctx_active() || likely((sk)->sk_vrctx + (u32)(dom) == 0) ||	\
-	 ((dom) > 0 && !(sk)->sk_vrctx))
+	(!vrctx_active() || likely(sk_vrctx_get(sk) + (u32)(dom) == 0) || \
+	 ((dom) > 0 && !sk_vrctx_get(sk)))
 
 /* May the socket name the device? One of its context, or lo. A VRCTX_ANY
  * socket may name any.
  */
 #define vrctx_sk_dev_ok(sk, dev)					\
-	((dev)->vrctx == (sk)->sk_vrctx ||				\
+	(dev_vrctx(dev) == sk_vrctx_get(sk) ||				\
 	 (dev)->flags & IFF_LOOPBACK ||					\
-	 (sk)->sk_vrctx == SK_VRCTX_ANY)
+	 sk_vrctx_get(sk) == SK_VRCTX_ANY)
 
 #define vrctx_any_sk(sk)						\
 	(static_branch_unlikely(&vrctx_any_used) &&			\
-	 (sk)->sk_vrctx == SK_VRCTX_ANY)
+	 sk_vrctx_get(sk) == SK_VRCTX_ANY)
 
 /* After a look-up in domain @dom found nothing: try VRCTX_ANY sockets? */
 #define vrctx_any_next(dom)						\
@@ -220,8 +220,8 @@ enum vrctx_drop_reason {
 #define vrctx_assert_rcv(sk, skb)					\
 	VRCTX_ASSERT(((sk)->sk_family != AF_INET &&			\
 		      (sk)->sk_family != AF_INET6) ||			\
-		     (sk)->sk_vrctx == SK_VRCTX_ANY ||			\
-		     (sk)->sk_vrctx == (skb)->vrctx)
+		     sk_vrctx_get(sk) == SK_VRCTX_ANY ||		\
+		     sk_vrctx_get(sk) == (skb)->vrctx)
 
 /* ---- lookup (ctx.c) ---- */
 
@@ -503,10 +503,10 @@ void vrctx_flush_backlogs(void);
 #define vrctx_rx(skb)							\
 ({									\
 	const struct net_device *__dev = (skb)->dev;			\
+	u32 __ctx = dev_vrctx(__dev);					\
 									\
-	if ((skb)->vrctx != __dev->vrctx &&				\
-	    !(__dev->flags & IFF_LOOPBACK)) {				\
-		(skb)->vrctx = __dev->vrctx;				\
+	if ((skb)->vrctx != __ctx && !(__dev->flags & IFF_LOOPBACK)) {	\
+		(skb)->vrctx = __ctx;					\
 		this_cpu_inc(__dev->vrctx_stats->rx);			\
 	}								\
 	unlikely(rcu_access_pointer(__dev->xdp_prog));			\
