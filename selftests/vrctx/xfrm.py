@@ -10,6 +10,7 @@ flows, policies, and the route of what was encapsulated.
 """
 import contextlib
 import errno as E
+import socket
 import struct
 
 from vr_fam import FORWARD, MTU, SOL, TOO_BIG, ip, pick
@@ -20,7 +21,7 @@ from vr_nft import IP, chain, flush, rules
 from vr_nl import LEAK_DEL, LEAK_NEW, attr, table_of, u32
 from vr_pkt import DF, ETH, HMAC, Wire, ip_packet, quote, udp_datagram
 from vr_rt import TSO, features, sysctl
-from vr_tap import check, eq, params, refused, run, slow
+from vr_tap import check, eq, params, refused, run, slow, wait
 from vr_xfrm import (AH, BLOCK, COMP, ESP, FWD, IN, OUT, SETDEFAULT, TUNNEL,
                      Xfrm, addr, cleaned, encap, esp, of_esp, policy, selector,
                      template)
@@ -467,31 +468,61 @@ def test_keepalive(ctx):
            f"seen in {n}")
 
 
-def test_vlan():
-    """ESP on a VLAN is its context's, though the device below is context 0's"""
+@contextlib.contextmanager
+def beyond(kind):
+    """A device of 1 above a0: what sends a frame there from the wire."""
+    data = {"macvlan": u32(1, 4)}.get(kind, attr(1, struct.pack("=H", 5)))
+    RT.link_add("x5", "macvlan" if kind == "macvlan" else "vlan", data,
+                u32(5, RT.ifindex("a0")))
+    far = W[0].far
+    try:
+        VR.move("x5", 1)
+        RT.addr("x5", "10.0.5.1/24")
+        RT.up("x5")
+        if kind == "macvlan":
+            yield lambda pkt: W[0].send(pkt, dst=RT.link("x5")[1])
+        elif kind == "tag in the frame":
+            yield lambda pkt: W[0].send(struct.pack("!HH", 5, ETH) + pkt,
+                                        ETH_VLAN)
+        else:
+            far.rt.link_add("x5", "vlan", data, u32(5, far.rt.ifindex("eth0")))
+            far.rt.link_set("x5", up=True)
+            wait(lambda: far.rt.running("x5"), "x5 to run")
+            with far:
+                one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            with one:
+                one.bind(("x5", 0))
+                head = W[0].rmac + HMAC + struct.pack("!H", ETH)
+                yield lambda pkt: one.send(head + pkt)
+    finally:
+        RT.link_del("x5")
+        with contextlib.suppress(OSError):
+            far.rt.link_del("x5")
+
+
+# A driver takes the tag out of the frame, as veth does; then GRO finds the
+# header of the packet
+@params(("tag beside the frame",), ("tag in the frame",), ("macvlan",))
+def test_above(kind):
+    """ESP for a device of 1 is its context's, though the device below, which
+    has GRO, is context 0's:"""
     # the veth polls, and so has GRO
     features("a0", True, "rx-gro")
     with W[0].far:
         features("eth0", False, *TSO)
-    RT.link_add("v5", "vlan", attr(1, struct.pack("=H", 5)),
-                u32(5, RT.ifindex("a0")))
     try:
-        VR.move("v5", 1)
-        RT.addr("v5", "10.0.5.1/24")
-        RT.up("v5")
-        with cleaned(X), sock(UDP, 1, ("10.0.5.1", 53)) as one, \
+        with beyond(kind) as send, cleaned(X), \
+                sock(UDP, 1, ("10.0.5.1", 53)) as one, \
                 sock(UDP, 0, ("0.0.0.0", 53)) as its:
             src, dst = ip("10.0.5.2"), ip("10.0.5.1")
             for n in (0, 1):
                 X[n].add(SPI, src, dst)
-            pkt = ip_packet(ESP, esp(SPI, 1, udp_datagram(
-                4000, 53, b"in", src, dst), 17), src=src, dst=dst)
-            W[0].send(struct.pack("!HH", 5, ETH) + pkt, ETH_VLAN)
+            send(ip_packet(ESP, esp(SPI, 1, udp_datagram(
+                4000, 53, b"in", src, dst), 17), src=src, dst=dst))
             eq(one.recv(99), b"in", "in 1")
             eq([X[n].used(dst, SPI) for n in (0, 1)], [0, 1], "packets")
             eq(readable(its), None, "in 0")
     finally:
-        RT.link_del("v5")
         features("a0", False, "rx-gro")
 
 
