@@ -215,10 +215,11 @@ def test_tun():
     RT.index.pop("t0", None)
 
 
-STACKED = {"vlan": nl.attr(1, struct.pack("=H", 5)), "macvlan": u32(1, 4)}
+STACKED = {"vlan": nl.attr(1, struct.pack("=H", 5)), "macvlan": u32(1, 4),
+           "ipvlan": b""}
 
 
-@params(("vlan",), ("macvlan",))
+@params(*[(kind,) for kind in STACKED])
 def test_stacked(kind):
     """a device on top of another moves by itself:"""
     LAB.rt.veth("low", "lowpeer")
@@ -231,23 +232,6 @@ def test_stacked(kind):
     RT.index.pop("x0", None)
     RT.index.pop("lowpeer", None)
     eq(VR.get(id=1)["devices"], 0, "devices of context 1")
-
-
-def test_ipvlan():
-    """ipvlan demultiplexes by address: refused"""
-    LAB.rt.veth("low", "lowpeer")
-    try:
-        make("ipvlan", "x0", b"", linked("low"))
-        refused(E.EOPNOTSUPP, "ipvlan", VR.move, "x0", 1)
-        RT.link_del("x0")
-        VR.move("low", 1)
-        err = refused(E.EOPNOTSUPP, "on a device of a context", RT.link_add,
-                      "x0", "ipvlan", b"", linked("low"))
-        check(err.extack, "no extack text")
-    finally:
-        RT.link_del("low")
-        RT.index.pop("x0", None)
-        RT.index.pop("lowpeer", None)
 
 
 def test_master():

@@ -355,8 +355,8 @@ static bool vrctx_dev_supported(const struct net_device *dev)
 {
 	static const char * const kinds[] = {
 		"bond", "bridge", "dummy", "geneve", "gre", "gretap", "ip6gre",
-		"ip6gretap", "ip6tnl", "ipip", "macvlan", "sit", "tun", "veth",
-		"vlan", "vxlan", "wireguard",
+		"ip6gretap", "ip6tnl", "ipip", "ipvlan", "macvlan", "sit",
+		"tun", "veth", "vlan", "vxlan", "wireguard",
 	};
 
 	if (!dev->rtnl_link_ops)
