@@ -5,7 +5,8 @@
 
 Errors are forged about flows with identical addresses and ports. Guards the
 socket look-up of tcp_v4_err(), __udp4_lib_err(), raw and ping errors, the
-nexthop exceptions (PMTU, redirect) and the inetpeer keys; the same of IPv6.
+nexthop exceptions (PMTU, redirect), the inetpeer keys and the limit of errors;
+the same of IPv6.
 """
 import errno as E
 import socket
@@ -21,7 +22,7 @@ from vr_net import (HIP, RAW, RIP, TCP, UDP, Lab, errqueue, get_ctx, readable,
 from vr_pkt import (ACK, HMAC, PSH, RST, Peer, Wire, csum, icmp, ip_packet,
                     quote, redirect, udp_datagram)
 from vr_rt import sysctl
-from vr_tap import Skip, check, eq, params, refused, run
+from vr_tap import Skip, check, eq, params, refused, run, wait
 
 LAB = Lab(1, 2, hosts=False)
 W = {ctx: Wire(LAB, ctx) for ctx in (0, 1, 2)}
@@ -291,6 +292,21 @@ def test_limit(one, two):
     check(0 < W[one].port_errors(20, src=src) < 20, "no limit")
     eq(W[one].port_errors(5, src=src), 0, "errors beyond the limit")
     check(W[two].port_errors(5, src=src) > 0, "the limit of another context")
+    sysctl(RATEMASK, ratemask())
+
+
+@params(*PAIRS)
+def test_budget(one, two):
+    """errors about one context do not use up what another may send:"""
+    sysctl(RATELIMIT, 0)                        # to one address: any number
+    sysctl(RATEMASK, ratemask(UNREACH))
+    for ctx in (one, two):                      # both have credit
+        wait(lambda ctx=ctx: W[ctx].port_errors(1), f"an error from {ctx}")
+    sysctl("net.ipv4.icmp_msgs_per_sec", 0)     # and get no more
+    check(0 < W[one].port_errors(300) < 300, "no limit")
+    eq(W[one].port_errors(5), 0, "errors beyond the limit")
+    eq(W[two].port_errors(1), 1, "errors of the other context")
+    sysctl("net.ipv4.icmp_msgs_per_sec", 1000)
     sysctl(RATEMASK, ratemask())
 
 

@@ -429,7 +429,7 @@ def test_kernel_sockets(kind, data):
     RT.link_del("t0")
 
 
-@params("fou", "l2tp", "netdev", "mptcp_pm", "devlink", "tcp_metrics")
+@params("fou", "l2tp", "netdev", "mptcp_pm", "devlink")
 def test_genl(name):
     """a generic netlink family that does no contexts:"""
     try:

@@ -290,6 +290,7 @@ struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
 	ctx->net = net;
 	INIT_LIST_HEAD(&ctx->in6_devs);
 	refcount_set(&ctx->refs, 1);
+	refcount_set(&ctx->budget.timewaits, 1);
 	if (name) {
 		RCU_INIT_POINTER(ctx->name, kstrdup(name, GFP_KERNEL_ACCOUNT));
 		if (!rcu_access_pointer(ctx->name))
@@ -506,8 +507,10 @@ static void vrctx_reap(struct work_struct *work)
 	/* A flow that had a policy when it was purged may have asked for a
 	 * state since then
 	 */
-	llist_for_each_entry(ctx, list, reap)
+	llist_for_each_entry(ctx, list, reap) {
 		vrctx_xfrm_purge(ctx);
+		vrctx_metrics_purge(ctx);
+	}
 
 	rtnl_lock();
 	llist_for_each_entry_safe(ctx, tmp, list, reap)

@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/xarray.h>
 #include <net/net_namespace.h>
+#include <net/vrctx_budget.h>
 #include <net/vrctx_view.h>
 
 /* Contexts in use, that is with a FIB table */
@@ -68,6 +69,8 @@ struct vrctx_pol;
  * @demux: @stats has been told that there are sockets
  * @dead: deleted; nobody finds it any more but those that carry the number
  * @xfrm: somebody in it may have made policies and states of IPsec
+ * @metrics: TCP has learnt something in it
+ * @budget: its limits
  * @by_name: in the table of names
  * @rcu: freeing
  * @reap: on the list of those to be purged late, then on its namespace's list
@@ -94,6 +97,8 @@ struct vrctx {
 	bool				demux;
 	bool				dead;
 	bool				xfrm;
+	bool				metrics;
+	struct vrctx_budget		budget;
 	struct rhash_head		by_name;
 	union {
 		struct rcu_head		rcu;
@@ -341,6 +346,9 @@ void vrctx_xfrm_purge(const struct vrctx *ctx);
 #else
 static inline void vrctx_xfrm_purge(const struct vrctx *ctx) {}
 #endif
+
+/* budget.c */
+void vrctx_metrics_purge(const struct vrctx *ctx);
 
 /* purge.c */
 void vrctx_purge(struct vrctx *ctx);

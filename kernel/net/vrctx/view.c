@@ -96,6 +96,9 @@ int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
 	/* looks itself at which device it is about */
 	if (!strcmp(family, "wireguard"))
 		return 0;
+	/* looks itself at whose the entries are */
+	if (!strcmp(family, "tcp_metrics"))
+		return 0;
 	/* a dump would list the devices of all */
 	if (!strcmp(family, "ethtool") && !(nlh->nlmsg_flags & NLM_F_DUMP))
 		return 0;
