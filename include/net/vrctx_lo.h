@@ -18,6 +18,7 @@
 struct ifreq;
 struct netlink_callback;
 struct nlattr;
+struct notifier_block;
 
 #ifdef CONFIG_NET_VRCTX
 
@@ -50,6 +51,15 @@ struct inet6_dev *vrctx_lo6(const struct net *net, u32 ctx);
 struct list_head *vrctx_in6_devs(const struct net *net, u32 ctx);
 /* The FIB alone hears of an address (net/ipv4/fib_frontend.c). RTNL. */
 void fib_ifaddr_event(unsigned long event, struct in_ifaddr *ifa);
+/* Who knows contexts may hear of it, too, as of addresses of other devices, but
+ * may not sleep.
+ */
+int vrctx_lo4_register(struct notifier_block *nb);
+void vrctx_lo4_unregister(struct notifier_block *nb);
+void vrctx_lo4_event(unsigned long event, struct in_ifaddr *ifa);
+int vrctx_lo6_register(struct notifier_block *nb);
+void vrctx_lo6_unregister(struct notifier_block *nb);
+void vrctx_lo6_event(unsigned long event, struct inet6_ifaddr *ifa);
 /* The loopback device loses IPv4 or IPv6: so do the contexts. It goes down:
  * IPv6 addresses stay for when it comes up. RTNL.
  */
@@ -129,6 +139,11 @@ do {									\
 #define vrctx_lo_is(idev)		((void)(idev), false)
 #define vrctx_lo4(net, ctx)		NULL
 #define vrctx_lo6(net, ctx)		NULL
+#define vrctx_lo4_register(nb)		do { } while (0)
+#define vrctx_lo4_unregister(nb)	do { } while (0)
+#define vrctx_lo6_register(nb)		do { } while (0)
+#define vrctx_lo6_unregister(nb)	do { } while (0)
+#define vrctx_lo6_event(event, ifa)	do { } while (0)
 #define vrctx_lo4_flush(net)		do { } while (0)
 #define vrctx_lo6_flush(net)		do { } while (0)
 #define vrctx_lo6_down(net)		do { } while (0)

@@ -92,10 +92,10 @@ def test_no_route():
 def test_unknown_dropped():
     """a protocol that is not for contexts: dropped and counted"""
     delta = Delta()
-    W[1].send_ip(132, b"SCTP, as if")
+    W[1].send_ip(253, b"an experiment")
     pkt = W[1].expect(lambda p: p.proto == ICMP, "protocol unreachable")
     eq(pkt.icmp, PROTO_UNREACH, "answer")
-    delta.check("SCTP", rx_packets=1, tx_packets=1, wrong_ctx=1)
+    delta.check("experiment", rx_packets=1, tx_packets=1, wrong_ctx=1)
 
 
 def test_loopback():

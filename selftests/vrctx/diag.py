@@ -17,6 +17,7 @@ from vr_net import (ANY, RAW, RIP, TCP, UDP, Lab, connect, inside, pending,
                     serve, set_ctx, sock)
 from vr_nl import NL_ATTR, NLM_F_DUMP, parse
 from vr_pkt import Peer, Wire
+from vr_sctp import Assoc, serve as sctp_serve
 from vr_tap import check, eq, params, refused, run
 
 LAB = Lab(1, 2, hosts=False)
@@ -61,6 +62,7 @@ MAKE = {
     "bound": (6, lambda n: sock(TCP, n, (RIP, 7000))),
     "udp": (17, lambda n: serve(n, 7000, UDP)),
     "raw": (255, lambda n: sock(RAW, n, proto=97)),
+    "SCTP": (132, lambda n: sctp_serve(n, 7000)),
 }
 
 
@@ -165,6 +167,27 @@ def test_get(proto):
     one.close()
 
 
+def test_sctp():
+    """an association is found in its context only"""
+    made = {}
+    for n in ALL:
+        with sctp_serve(n, 7000) as lsn:
+            made[n] = Assoc(W[n], 4000, 7000).open(), pending(lsn)
+    ident = sockid((RIP, 7000), (W[0].ip, 4000))
+    for n in ALL:
+        for m in ALL:
+            got = request(n, BY_FAMILY, 0, 132, ident,
+                          attrs=nl.u32(NL_ATTR, m) if m else b"")
+            eq(struct.unpack_from("=I", got[0], 68)[0],
+               inode(made[n or m][1]), f"that of {m} for {n}")
+        eq(set(dump(n, 132)), {inode(made[m][1]) for m in (ALL if not n
+                                                           else (n,))},
+           f"dump in {n}")
+    for peer, conn in made.values():
+        peer.abort()
+        conn.close()
+
+
 def test_timewait():
     """connections in TIME-WAIT are listed in their context"""
     made = connections(4100)
@@ -182,7 +205,7 @@ def test_timewait():
 
 def test_closed():
     """what does not do contexts is not there in one"""
-    for family, proto in ((AF, 132), (AF, 33), (40, 0), (44, 0)):
+    for family, proto in ((AF, 33), (40, 0), (44, 0)):
         refused(E.ENOENT, f"{family} {proto}", request, 1, BY_FAMILY,
                 NLM_F_DUMP, proto, family=family)
     refused(E.ENOENT, "MPTCP", request, 1, BY_FAMILY, NLM_F_DUMP, 6,

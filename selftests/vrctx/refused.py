@@ -50,8 +50,7 @@ def test_family(name):
                     FAMILIES[name], kind)
 
 
-@params(("SCTP", SEQ, 132), ("SCTP one-to-one", STREAM, 132),
-        ("DCCP", 6, 33), ("MPTCP", STREAM, 262), ("SMC", STREAM, 256),
+@params(("DCCP", 6, 33), ("MPTCP", STREAM, 262), ("SMC", STREAM, 256),
         ("L2TP", DGRAM, 115), ("the other family's ping", DGRAM, pick(58, 1)))
 def test_protocol(_, kind, proto):
     """no such protocol in a context:"""
@@ -109,7 +108,7 @@ def test_good_families():
 
 
 @params(("AF_UNIX", 1, DGRAM, 0), ("AF_NETLINK", 16, RAWT, 0),
-        ("AF_PACKET", 17, RAWT, 0), ("SCTP", AF, SEQ, 132),
+        ("AF_PACKET", 17, RAWT, 0),
         ("MPTCP", AF, STREAM, 262), ("L2TP", AF, DGRAM, 115),
         ("AF_ALG", 38, SEQ, 0))
 def test_option(_, family, kind, proto):
@@ -172,8 +171,8 @@ def test_tunnel_packet(kind, proto):
 def test_protocol_packet():
     """protocols of the kernel that know no contexts do not exist in one"""
     wire = Wire(LAB, 5, dev="w9")
-    # DCCP, PIM, L2TP, SCTP
-    for proto in (33, 103, 115, 132):
+    # DCCP, PIM, L2TP
+    for proto in (33, 103, 115):
         before = VR.stats(5)["wrong-ctx"]
         wire.send_ip(proto, bytes(64))
         pkt = wire.expect(lambda p: p.proto == ICMP, f"error about {proto}")

@@ -1,28 +1,30 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 # families: 4 6
-"""SCTP, which is context 0's alone, tells its peers context 0's addresses.
+"""SCTP tells its peers the addresses of its context.
 
-Guards sctp_copy_local_addr_list(), sctp_inetaddr_event() and
-sctp_inet6addr_event().
+Guards sctp_copy_local_addr_list(), sctp_inetaddr_event(),
+sctp_inet6addr_event() and the queue of addresses that came and went.
 """
 import socket
 
 from vr_fam import AF, V6, ip, packed
 from vr_hdr import ETH
-from vr_net import HIP, TCP, Lab
+from vr_net import HIP, TCP, Lab, sock
 from vr_rt import sysctl
-from vr_tap import eq, run, wait
+from vr_sctp import ASCONF, INIT, SCTP
+from vr_tap import eq, params, run, wait
 
-SCTP = 132
-INIT, ASCONF = 1, 0xc1
 LAB = Lab(0, 1)
-RT, HOST = LAB.rt, LAB.hosts[0]
+RT = LAB.rt
 # An address of each of the two before and while there is an association
 FIRST = {0: "10.7.0.1", 1: "10.7.1.1"}
 LATER = {1: "10.8.1.1", 0: "10.8.0.1"}
-NAMES = {packed(ip(a)): a for a in (*FIRST.values(), *LATER.values())}
-for ns in (LAB.ns, HOST):
+# One of a device that does not stay, one that both have
+MOVES, BOTH = "10.9.0.1", "10.9.1.1"
+NAMES = {packed(ip(a)): a for a in (*FIRST.values(), *LATER.values(), MOVES,
+                                    BOTH)}
+for ns in (LAB.ns, *LAB.hosts.values()):
     with ns:
         for key in ("addip_enable", "addip_noauth_enable",
                     "default_auto_asconf"):
@@ -66,27 +68,63 @@ def told(watch, kind, want):
     return found
 
 
-def test_peer():
-    """an association tells of addresses of context 0, not of others"""
-    with HOST:
+@params((0, 1), (1, 0))
+def test_peer(one, two):
+    """an association tells of addresses of its context, not of others:"""
+    with LAB.hosts[one]:
         watch = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
                               socket.htons(ETH))
         watch.setblocking(False)
         there = socket.socket(AF, TCP, SCTP)
-    with watch, there, socket.socket(AF, TCP, SCTP) as here:
+    with watch, there, sock(TCP, one, proto=SCTP) as here:
         there.bind((HIP, 7000))
         there.listen(1)
         here.connect((HIP, 7000))
-        eq(told(watch, INIT, FIRST[0]), [FIRST[0]], "told with INIT")
-        for n, addr in LATER.items():
-            RT.addr(f"d{n}", addr + "/24")
-        eq(told(watch, ASCONF, LATER[0]), [LATER[0]], "told when they came")
-        # context 1 has what context 0 has, too, for a while
-        RT.addr("d1", FIRST[0] + "/24")
-        RT.addr_del("d1", FIRST[0] + "/24")
-        for n, addr in LATER.items():
-            RT.addr_del(f"d{n}", addr + "/24")
-        eq(told(watch, ASCONF, LATER[0]), [LATER[0]], "told when they went")
+        eq(told(watch, INIT, FIRST[one]), [FIRST[one]], "told with INIT")
+        for n in (two, one):
+            RT.addr(f"d{n}", LATER[n] + "/24")
+        eq(told(watch, ASCONF, LATER[one]), [LATER[one]],
+           "told when they came")
+        # the other has what this one has, too, for a while
+        RT.addr(f"d{two}", FIRST[one] + "/24")
+        RT.addr_del(f"d{two}", FIRST[one] + "/24")
+        # and what this one is to have
+        for n in (two, one):
+            RT.addr(f"d{n}", BOTH + "/24")
+        RT.addr_del(f"d{two}", BOTH + "/24")
+        eq(told(watch, ASCONF, BOTH), [BOTH], "told of what both had")
+        RT.addr_del(f"d{one}", BOTH + "/24")
+        told(watch, ASCONF, BOTH)
+        for n in (two, one):
+            RT.addr_del(f"d{n}", LATER[n] + "/24")
+        eq(told(watch, ASCONF, LATER[one]), [LATER[one]],
+           "told when they went")
 
 
-run(globals())
+@params((0, 1), (1, 0))
+def test_moved(one, two):
+    """nobody is told of an address that has left the context meanwhile:"""
+    with LAB.hosts[one]:
+        watch = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                              socket.htons(ETH))
+        watch.setblocking(False)
+        there = socket.socket(AF, TCP, SCTP)
+    with watch, there, sock(TCP, one, proto=SCTP) as here:
+        there.bind((HIP, 7000))
+        there.listen(1)
+        here.connect((HIP, 7000))
+        RT.link_add("dm", "dummy")
+        if one:
+            LAB.vr.move("dm", one)
+        RT.up("dm")
+        RT.addr("dm", MOVES + "/24")
+        RT.link_set("dm", up=False)
+        LAB.vr.move("dm", two)
+        RT.addr(f"d{one}", LATER[one] + "/24")
+        eq(told(watch, ASCONF, LATER[one]), [LATER[one]], "told")
+        RT.addr_del(f"d{one}", LATER[one] + "/24")
+        told(watch, ASCONF, LATER[one])
+        RT.link_del("dm")
+
+
+run(globals(), limit=120)

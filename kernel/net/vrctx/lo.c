@@ -9,6 +9,7 @@
 
 #include <linux/if_addr.h>
 #include <linux/inetdevice.h>
+#include <linux/notifier.h>
 #include <linux/sockios.h>
 #include <net/netlink.h>
 #include <net/route.h>
@@ -256,4 +257,23 @@ void vrctx_lo4_flush(struct net *net)
 
 	xa_for_each_marked(&net->vrctx.xa, index, ctx, VRCTX_ACTIVE)
 		vrctx_lo4_del(ctx);
+}
+
+static ATOMIC_NOTIFIER_HEAD(vrctx_lo4_chain);
+
+int vrctx_lo4_register(struct notifier_block *nb)
+{
+	return atomic_notifier_chain_register(&vrctx_lo4_chain, nb);
+}
+EXPORT_SYMBOL_GPL(vrctx_lo4_register);
+
+void vrctx_lo4_unregister(struct notifier_block *nb)
+{
+	atomic_notifier_chain_unregister(&vrctx_lo4_chain, nb);
+}
+EXPORT_SYMBOL_GPL(vrctx_lo4_unregister);
+
+void vrctx_lo4_event(unsigned long event, struct in_ifaddr *ifa)
+{
+	atomic_notifier_call_chain(&vrctx_lo4_chain, event, ifa);
 }

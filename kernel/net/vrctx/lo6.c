@@ -7,6 +7,7 @@
  */
 
 #include <linux/if_addr.h>
+#include <linux/notifier.h>
 #include <net/addrconf.h>
 #include <net/netlink.h>
 #include <net/vrctx_lo.h>
@@ -190,4 +191,23 @@ void vrctx_lo6_up(struct net *net)
 		if (idev)
 			addrconf_vrctx_up(idev);
 	}
+}
+
+static ATOMIC_NOTIFIER_HEAD(vrctx_lo6_chain);
+
+int vrctx_lo6_register(struct notifier_block *nb)
+{
+	return atomic_notifier_chain_register(&vrctx_lo6_chain, nb);
+}
+EXPORT_SYMBOL_GPL(vrctx_lo6_register);
+
+void vrctx_lo6_unregister(struct notifier_block *nb)
+{
+	atomic_notifier_chain_unregister(&vrctx_lo6_chain, nb);
+}
+EXPORT_SYMBOL_GPL(vrctx_lo6_unregister);
+
+void vrctx_lo6_event(unsigned long event, struct inet6_ifaddr *ifa)
+{
+	atomic_notifier_call_chain(&vrctx_lo6_chain, event, ifa);
 }

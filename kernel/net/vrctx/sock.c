@@ -16,6 +16,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
+#include <net/vrctx_sctp.h>
 
 #include "ctx.h"
 
@@ -46,12 +47,15 @@ static int vrctx_sock_family(int family, int type, int protocol)
 	case AF_INET:
 	case AF_INET6:
 		if (type == SOCK_STREAM)
-			ok = !protocol || protocol == IPPROTO_TCP;
+			ok = !protocol || protocol == IPPROTO_TCP ||
+			     protocol == IPPROTO_SCTP;
 		else if (type == SOCK_DGRAM)
 			ok = !protocol || protocol == IPPROTO_UDP ||
 			     protocol == IPPROTO_UDPLITE ||
 			     protocol == (family == AF_INET ? IPPROTO_ICMP :
 							      IPPROTO_ICMPV6);
+		else if (type == SOCK_SEQPACKET)
+			ok = !protocol || protocol == IPPROTO_SCTP;
 		else
 			ok = type == SOCK_RAW;
 		break;
@@ -133,6 +137,12 @@ void __vrctx_sock_put(struct net *net, u32 id)
 }
 EXPORT_SYMBOL_GPL(__vrctx_sock_put);
 
+bool vrctx_has_socks(const struct net *net, u32 id)
+{
+	return atomic_read(&vrctx_carried(net, id)->socks);
+}
+EXPORT_SYMBOL_GPL(vrctx_has_socks);
+
 void __vrctx_sk_uncount(struct sock *sk)
 {
 	if (sk->sk_vrctx != SK_VRCTX_ANY)
@@ -153,7 +163,10 @@ static bool vrctx_sk_supported(const struct sock *sk, bool any)
 
 	switch (sk->sk_type) {
 	case SOCK_STREAM:
-		return sk->sk_protocol == IPPROTO_TCP;
+		return sk->sk_protocol == IPPROTO_TCP ||
+		       (!any && sk->sk_protocol == IPPROTO_SCTP);
+	case SOCK_SEQPACKET:
+		return !any && sk->sk_protocol == IPPROTO_SCTP;
 	case SOCK_DGRAM:
 		return sk->sk_protocol == IPPROTO_UDP ||
 		       (!any && (sk->sk_protocol == IPPROTO_UDPLITE ||

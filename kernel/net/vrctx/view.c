@@ -127,6 +127,9 @@ bool __vrctx_view_proc(const char *dir, const char *name)
 	/* its files are named after devices and look at them */
 	if (dir && !strcmp(dir, "dev_snmp6"))
 		return true;
+	/* eps, assocs and remaddr; snmp is like the one above it */
+	if (dir && !strcmp(dir, "sctp"))
+		return true;
 	/* of what nfnetlink refuses there are statistics, too */
 	if (dir)
 		return !strcmp(dir, "stat") &&
@@ -215,6 +218,7 @@ bool __vrctx_diag_ok(const struct nlmsghdr *nlh)
 		return false;
 
 	return req->sdiag_protocol == IPPROTO_TCP ||
+	       req->sdiag_protocol == IPPROTO_SCTP ||
 	       req->sdiag_protocol == IPPROTO_UDP ||
 	       req->sdiag_protocol == IPPROTO_UDPLITE ||
 	       req->sdiag_protocol == IPPROTO_RAW;
