@@ -14,11 +14,11 @@ import socket
 import struct
 
 import vr_sctp as S
-from vr_fam import (HOST_UNREACH, PROTO_UNREACH, RECVERR, SOL, ip, link_local,
-                    only, packed)
+from vr_fam import (HOST_UNREACH, ICMP, PROTO_UNREACH, RECVERR, SOL, V6, ip,
+                    link_local, only, packed)
 from vr_net import (ANY, HIP, RIP, Lab, child, get_ctx, inside, pending,
                     readable, set_ctx, sock)
-from vr_pkt import Wire, ip_packet
+from vr_pkt import MF, Wire, icmp, ip_packet
 from vr_rt import Rtnl, sysctl
 from vr_sctp import SCTP, SEQ, STREAM, Assoc, chunk, kinds, serve
 from vr_tap import check, eq, params, refused, run, wait
@@ -233,6 +233,13 @@ def test_icmp(one, two):
     W[two].send_icmp(*HOST_UNREACH, 0, quoted)
     W[two].sync()
     eq(error_of(server), E.EHOSTUNREACH, "own error")
+    if V6:      # its IP6CB() would look like a VRF's to inet_sdif()
+        error = icmp(*HOST_UNREACH, 0, quoted + bytes(1400 - len(quoted)))
+        for mark, (off, end) in enumerate(((0, 1360), (1360, None))):
+            W[one].send_ip(ICMP, error[off:end], ident=77,
+                           frag=off >> 3 | (0 if mark else MF))
+        W[one].sync()
+        eq(error_of(server), 0, "error after a forged one in fragments")
     peer.abort()
     server.close()
 
