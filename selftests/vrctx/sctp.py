@@ -7,13 +7,14 @@ Guards sctp_copy_local_addr_list(), sctp_inetaddr_event(),
 sctp_inet6addr_event() and the queue of addresses that came and went.
 """
 import socket
+import time
 
 from vr_fam import AF, V6, ip, packed
 from vr_hdr import ETH
 from vr_net import HIP, TCP, Lab, sock
 from vr_rt import sysctl
 from vr_sctp import ASCONF, INIT, SCTP
-from vr_tap import eq, params, run, wait
+from vr_tap import check, eq, params, run, wait
 
 LAB = Lab(0, 1)
 RT = LAB.rt
@@ -114,17 +115,49 @@ def test_moved(one, two):
         there.listen(1)
         here.connect((HIP, 7000))
         RT.link_add("dm", "dummy")
-        if one:
+        for _ in range(20):
             LAB.vr.move("dm", one)
-        RT.up("dm")
-        RT.addr("dm", MOVES + "/24")
-        RT.link_set("dm", up=False)
+            start = time.monotonic()
+            RT.addr("dm", MOVES + "/24")
+            LAB.vr.move("dm", two)
+            # else it may have been told before
+            soon = time.monotonic() - start < 0.4
+            RT.addr(f"d{one}", LATER[one] + "/24")
+            got = told(watch, ASCONF, LATER[one])
+            RT.addr_del(f"d{one}", LATER[one] + "/24")
+            told(watch, ASCONF, LATER[one])
+            RT.addr_del("dm", MOVES + "/24")
+            if soon:
+                break
+        check(soon, "too slow to move the device in time")
+        eq(got, [LATER[one]], "told")
+    RT.link_del("dm")
+
+
+@params((0, 1), (1, 0))
+def test_came(one, two):
+    """that an address which came from elsewhere went is told here:"""
+    with LAB.hosts[one]:
+        watch = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
+                              socket.htons(ETH))
+        watch.setblocking(False)
+        there = socket.socket(AF, TCP, SCTP)
+    RT.link_add("dm", "dummy")
+    if two:
         LAB.vr.move("dm", two)
-        RT.addr(f"d{one}", LATER[one] + "/24")
-        eq(told(watch, ASCONF, LATER[one]), [LATER[one]], "told")
-        RT.addr_del(f"d{one}", LATER[one] + "/24")
-        told(watch, ASCONF, LATER[one])
-        RT.link_del("dm")
+    RT.up("dm")
+    RT.addr("dm", MOVES + "/24")
+    RT.link_set("dm", up=False)
+    LAB.vr.move("dm", one)
+    RT.up("dm")
+    with watch, there, sock(TCP, one, proto=SCTP) as here:
+        there.bind((HIP, 7000))
+        there.listen(1)
+        here.connect((HIP, 7000))
+        told(watch, INIT, MOVES)
+        RT.addr_del("dm", MOVES + "/24")
+        eq(told(watch, ASCONF, MOVES), [MOVES], "told when it went")
+    RT.link_del("dm")
 
 
 run(globals(), limit=120)

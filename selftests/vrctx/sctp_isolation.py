@@ -341,17 +341,20 @@ def test_addresses():
     # what two have, and one of them no longer
     for ctx in (1, 2):
         LAB.rt.addr(f"w{ctx}", "10.7.0.1/24")
+        lo[ctx].addr("lo", "10.255.0.9/32")
     LAB.rt.addr_del("w2", "10.7.0.1/24")
+    lo[2].addr_del("lo", "10.255.0.9/32")
     want = {ctx: [RIP] for ctx in ALL}
     for ctx, addr in extra.items():
         want[ctx] += [ip(addr), ip(f"10.255.0.{ctx}")]
-    want[1].append(ip("10.7.0.1"))
+    want[1] += [ip("10.7.0.1"), ip("10.255.0.9")]
     known = {packed(a): a for c in ALL for a in want[c]}
     for ctx in ALL:
         with serve(ctx, 80) as one:
             eq(sorted(known[a] for a in S.local_addrs(one) if a in known),
                sorted(want[ctx]), f"in {ctx}")
     LAB.rt.addr_del("w1", "10.7.0.1/24")
+    lo[1].addr_del("lo", "10.255.0.9/32")
     for ctx, addr in extra.items():
         LAB.rt.addr_del(f"w{ctx}", addr + "/24")
         lo[ctx].addr_del("lo", f"10.255.0.{ctx}/32")
