@@ -3,8 +3,7 @@
 # families: 4 6
 """What context 0 has for itself leaves the packets of contexts alone.
 
-Guards xfrm_lookup_with_ifid(), __xfrm_policy_check(), mpls_forward() and
-l2tp_validate_socket().
+Guards xfrm_lookup_with_ifid(), __xfrm_policy_check() and mpls_forward().
 """
 import contextlib
 import errno as E
@@ -83,24 +82,6 @@ def test_mpls():
             W[0].silent(f"sent into {n}")
         else:
             W[0].expect(lambda pkt: b"labelled" in pkt.raw, "packet")
-
-
-@params(*[(n,) for n in ALL])
-def test_l2tp(ctx):
-    """a tunnel of L2TP is not made of a socket of a context:"""
-    with sock(UDP, ctx, (ip("0.0.0.0"), 0)) as one:
-        one.connect((ip(HIP), PORT))
-        gen = nl.Netlink(16)
-        family = gen.genl_family("l2tp")[0]
-        attrs = nl.attr(2, b"\0\0") + nl.attr(7, b"\3") + u32(9, 7) \
-            + u32(10, 8) + u32(23, one.fileno())
-        for cmd in (1, 2)[:2 - bool(ctx)]:      # create, delete
-            body = struct.pack("=BBH", cmd, 1, 0) + attrs
-            if ctx:
-                refused(E.EOPNOTSUPP, "tunnel", gen.request, family, 0, body)
-            else:
-                gen.request(family, 0, body)
-        gen.close()
 
 
 run(globals())

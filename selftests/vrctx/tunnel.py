@@ -13,10 +13,11 @@ import socket
 import struct
 
 from vr_fam import AF, ip, packed, pick
-from vr_net import HIP, RIP, UDP, Lab, inside, readable, sock
+from vr_net import HIP, RIP, UDP, Lab, inside, sock
 from vr_nl import NLM_F_ACK, attr, u32
-from vr_rt import Rtnl, have_sysctl, sysctl
+from vr_rt import Rtnl
 from vr_tap import check, eq, params, refused, run, wait
+from vr_tun import Ends, below, dress, path_mtus, too_big
 
 LAB = Lab(0, 1, 2)
 RT, VR = LAB.rt, LAB.vr
@@ -53,22 +54,12 @@ def inner(kind):
                                pick(24, 120))
 
 
-def dress(rt, name, kind, addr):
-    """The address of a tunnel; then it is up."""
-    if inner(kind)[0] == socket.AF_INET6:
-        for key, val in (("disable_ipv6", 0), ("accept_dad", 0),
-                         ("dad_transmits", 0), ("router_solicitations", 0)):
-            if have_sysctl(f"net.ipv6.conf.{name}.{key}"):
-                sysctl(f"net.ipv6.conf.{name}.{key}", val)
-    rt.addr(name, f"{addr}/{inner(kind)[3]}")
-    rt.link_set(name, up=True)
-
-
 def near_end(ctx, kind, name=None):
     name = name or f"t{ctx}"
     VIEW[ctx].link_add(name, kind, KINDS[kind](RIP, HIP))
     RT.index.pop(name, None)
-    dress(RT, name, kind, inner(kind)[1])
+    near, plen = inner(kind)[1::2]
+    dress(RT, name, near, plen)
     return name
 
 
@@ -76,7 +67,7 @@ def far_end(ctx, kind):
     far = LAB.hosts[ctx]
     with far:
         far.rt.link_add("t", kind, KINDS[kind](HIP, RIP))
-        dress(far.rt, "t", kind, inner(kind)[2])
+        dress(far.rt, "t", *inner(kind)[2:])
 
 
 @contextlib.contextmanager
@@ -93,46 +84,9 @@ def cleaned():
             VIEW[num].index.pop(f"t{num}", None)
 
 
-def answer(one, far, addr, text):
-    """A datagram each way."""
-    far.sendto(text, addr)
-    data, peer = one.recvfrom(100)
-    eq(data, text, "what came")
-    one.sendto(data[::-1], peer)
-    eq(far.recv(100), text[::-1], "what came back")
-
-
-class Ends:
-    """A socket inside of every tunnel, on the same address and port."""
-
-    def __init__(self, kind, contexts=ALL, addr=None):
-        """contexts: where the near ends are; addr: not on that of the tunnel"""
-        af, near, far, _ = inner(kind)
-        self.addr = near, 7000
-        self.near, self.far = {}, {}
-        for num, ctx in zip(ALL, contexts):
-            self.near[num] = sock(UDP, ctx, (addr or near, 7000), af=af)
-            with LAB.hosts[num]:
-                self.far[num] = sock(UDP, bind=(far, 7000), af=af)
-
-    def talk(self, num):
-        answer(self.near[num], self.far[num], self.addr, b"this is %d" % num)
-        for other in ALL:
-            eq(readable(self.near[other]), None, f"{other} heard of {num}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for one in [*self.near.values(), *self.far.values()]:
-            one.close()
-
-
-def below(num):
-    """All that the host sent before has been looked at."""
-    with sock(UDP, num, (RIP, 7001)) as one, LAB.hosts[num], \
-            sock(UDP, bind=(HIP, 7001)) as far:
-        answer(one, far, (RIP, 7001), b"below")
+def ends(kind, contexts=ALL, addr=None):
+    """A socket inside of every tunnel."""
+    return Ends(LAB, *inner(kind)[1:3], dict(zip(ALL, contexts)), addr)
 
 
 @params(*[(kind,) for kind in KINDS])
@@ -142,18 +96,17 @@ def test_same_ends(kind):
         for num in ALL:
             near_end(num, kind)
             far_end(num, kind)
-        with Ends(kind) as ends:
+        with ends(kind) as pairs:
             for num in ALL:
-                ends.talk(num)
+                pairs.talk(num)
             # without one of its own, no other takes its packets
             VIEW[2].link_del("t2")
             RT.index.pop("t2")
-            ends.far[2].sendto(b"anybody there?", ends.addr)
-            below(2)
-            eq([readable(ends.near[num]) for num in ALL], [None] * 3,
-               "heard from 2")
+            pairs.far[2].sendto(b"anybody there?", pairs.addr)
+            below(LAB, 2)
+            pairs.quiet(2)
             for num in (0, 1):
-                ends.talk(num)
+                pairs.talk(num)
 
 
 @params(*[(kind,) for kind in KINDS])
@@ -170,20 +123,19 @@ def test_twice(kind):
 @params(*[(kind,) for kind in KINDS])
 def test_two_contexts(kind):
     """made in 0, its device moved to 1: carried by 0:"""
-    af, near, _, _ = inner(kind)
+    af, near, _, plen = inner(kind)
     with cleaned():
         for num in ALL:
             far_end(num, kind)
         RT.link_add("t0", kind, KINDS[kind](RIP, HIP))
         VR.move("t0", 1)
-        dress(RT, "t0", kind, near)
-        with Ends(kind, (1, 2, 0),
-                  "::" if af == socket.AF_INET6 else "0.0.0.0") as ends:
-            ends.talk(0)
-            ends.far[1].sendto(b"not by this way", ends.addr)
-            below(1)
-            eq([readable(ends.near[num]) for num in ALL], [None] * 3,
-               "heard from 1")
+        dress(RT, "t0", near, plen)
+        with ends(kind, (1, 2, 0),
+                  "::" if af == socket.AF_INET6 else "0.0.0.0") as pairs:
+            pairs.talk(0)
+            pairs.far[1].sendto(b"not by this way", pairs.addr)
+            below(LAB, 1)
+            pairs.quiet(1)
 
 
 def test_number():
@@ -197,8 +149,8 @@ def test_number():
     VR.move("t7", 0)
     rt.close()
     VR.delete(id=7)
-    dress(RT, "t7", kind, inner(kind)[1])
-    af, near, far, _ = inner(kind)
+    af, near, far, plen = inner(kind)
+    dress(RT, "t7", near, plen)
     with sock(UDP, bind=(near, 7000), af=af) as one:
         one.sendto(b"where to?", (far, 7000))   # nowhere
     refused((E.EBUSY, E.EEXIST), "new", VR.new, 7)
@@ -226,6 +178,23 @@ def test_sockets():
         eq(LAB.sockets(1) - before, 2, "sockets of 1")
         RT.link_set("t1", up=False)
         LAB.quiet(1, before)
+
+
+def test_path_mtu():
+    """an error about a datagram of a tunnel is about those of the context"""
+    said = 40000, 4789, struct.pack("!II", 8 << 24, 7 << 8)
+    with cleaned():
+        near_end(0, "vxlan")
+        for num in (1, 2):
+            too_big(LAB, num, *said)
+        # IPv6 notes it whoever has sent the datagram
+        eq(path_mtus(*ALL), [1500, *pick((1500, 1500), (1300, 1300))],
+           "without a tunnel")
+        near_end(1, "vxlan")
+        too_big(LAB, 1, *said)
+        eq(path_mtus(0, 1), [1500, 1300], "in 1")
+        too_big(LAB, 0, *said)
+        eq(path_mtus(0, 1), [1300, 1300], "in 0")
 
 
 def test_refused():

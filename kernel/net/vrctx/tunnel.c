@@ -8,7 +8,7 @@
 #include <net/rtnetlink.h>
 #include <net/sock.h>
 #include <net/udp_tunnel.h>
-#include <net/vrctx_tunnel.h>
+#include <net/vrctx_below.h>
 
 #include "ctx.h"
 
@@ -49,17 +49,11 @@ int __vrctx_under_set(struct net_device *dev, u32 id,
 	return 0;
 }
 
-/* Whoever sets a tunnel up, its socket is in the context below it.  The tunnel
- * holds the number; if the context is deleted, the socket cannot be made.
- */
-int vrctx_sock_create_udp(struct net *net, int family,
-			  const struct udp_port_cfg *cfg, struct socket **sockp)
+static int vrctx_sock_create_in(struct net *net, u32 id, int family, int type,
+				int protocol, int kern, struct socket **sockp)
 {
-	u32 id = cfg->vrctx_tunnel ? cfg->vrctx_tunnel->vrctx_under : 0;
-	int err;
+	int err = __sock_create(net, family, type, protocol, sockp, kern);
 
-	err = __sock_create(net, family, SOCK_DGRAM, 0, sockp,
-			    cfg->vrctx_tunnel ? VRCTX_KERN_TUNNEL : 1);
 	if (err || !id)
 		return err;
 
@@ -72,7 +66,44 @@ int vrctx_sock_create_udp(struct net *net, int family,
 
 	return 0;
 }
+
+/* Whoever sets a tunnel up, its socket is in the context below it.  The tunnel
+ * holds the number; if the context is deleted, the socket cannot be made.
+ */
+int vrctx_sock_create_udp(struct net *net, int family,
+			  const struct udp_port_cfg *cfg, struct socket **sockp)
+{
+	u32 id = cfg->vrctx_tunnel ? cfg->vrctx_tunnel->vrctx_under :
+				     cfg->vrctx;
+
+	return vrctx_sock_create_in(net, id, family, SOCK_DGRAM, 0,
+				    id || cfg->vrctx_tunnel ? VRCTX_KERN_TUNNEL : 1,
+				    sockp);
+}
 EXPORT_SYMBOL_GPL(vrctx_sock_create_udp);
+
+int vrctx_sock_create_below(struct net *net, u32 id, int family, int type,
+			    int protocol, struct socket **sockp)
+{
+	return vrctx_sock_create_in(net, id, family, type, protocol,
+				    id ? VRCTX_KERN_TUNNEL : 1, sockp);
+}
+EXPORT_SYMBOL_GPL(vrctx_sock_create_below);
+
+bool vrctx_below_live(const struct net *net, u32 id)
+{
+	bool live;
+
+	if (!id)
+		return true;
+
+	rcu_read_lock();
+	live = vrctx_find_live(net, id);
+	rcu_read_unlock();
+
+	return live;
+}
+EXPORT_SYMBOL_GPL(vrctx_below_live);
 
 void __vrctx_under_put(struct net_device *dev)
 {

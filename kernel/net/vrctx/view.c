@@ -93,8 +93,9 @@ int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
 {
 	if (!strcmp(family, "nlctrl") || !strcmp(family, VRCTX_FAMILY_NAME))
 		return 0;
-	/* looks itself at which device it is about */
-	if (!strcmp(family, "wireguard"))
+	/* look themselves at whose device, tunnel or port it is about */
+	if (!strcmp(family, "wireguard") || !strcmp(family, "l2tp") ||
+	    !strcmp(family, "fou"))
 		return 0;
 	/* looks itself at whose the entries are */
 	if (!strcmp(family, "tcp_metrics"))
