@@ -13,7 +13,7 @@ import struct
 import vr_nl as nl
 from vr_fam import (AF, ECHO_REPLY, ECHO_REQUEST, FORWARD, PROTO_UNREACH,
                     packed)
-from vr_net import HIP, RAW, RIP, Lab, inside, sock
+from vr_net import HIP, RAW, RIP, Lab, sock
 from vr_nl import nest, table_of, u32
 from vr_pkt import Wire, icmp, ip_packet, udp_datagram
 from vr_rt import RTM_DELRULE, RTM_NEWNEXTHOP, RTM_NEWROUTE, sysctl
@@ -257,15 +257,6 @@ def test_foreign_device():
                               dev=f"b{other}", table=table_of(n))
                 check(via or err.extack, "no extack text")
     eq(collect(), {}, "packets")
-
-
-def test_mroute():
-    """no multicast routing in a context"""
-    with inside(1):
-        one = sock(RAW, proto=58)
-    with one:
-        refused((E.EOPNOTSUPP, E.ENOPROTOOPT), "MRT6_INIT", one.setsockopt,
-                41, 200, 1)
 
 
 run(globals())

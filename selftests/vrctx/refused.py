@@ -36,8 +36,7 @@ FAMILIES = {"AF_AX25": 3, "AF_IPX": 4, "AF_APPLETALK": 5, "AF_KEY": 15,
 DGRAM, STREAM, RAWT, SEQ = 2, 1, 3, 5
 # What a multicast routing daemon's socket is for, and its options
 MROUTER = pick(socket.IPPROTO_IGMP, ICMP)
-MRT_INIT, MRT_DONE, MRT_ADD_VIF, MRT_ADD_MFC, MRT_VERSION = (200, 201, 202, 204,
-                                                             206)
+MRT_INIT, MRT_DONE = 200, 201
 
 
 @only(4)
@@ -171,8 +170,8 @@ def test_tunnel_packet(kind, proto):
 def test_protocol_packet():
     """protocols of the kernel that know no contexts do not exist in one"""
     wire = Wire(LAB, 5, dev="w9")
-    # DCCP, PIM
-    for proto in (33, 103):
+    # DCCP, MPLS in IP
+    for proto in (33, 137):
         before = VR.stats(5)["wrong-ctx"]
         wire.send_ip(proto, bytes(64))
         pkt = wire.expect(lambda p: p.proto == ICMP, f"error about {proto}")
@@ -311,70 +310,6 @@ def test_ioctl(name):
         with sock(UDP, ctx) as one:
             refused(E.EOPNOTSUPP, f"{name} in {ctx}", fcntl.ioctl, one,
                     IOCTLS[name], bytes(256))
-
-
-def test_mroute():
-    """multicast routing tables in a context"""
-    with inside(5):
-        one = socket.socket(AF, RAWT, MROUTER)
-    with one:
-        refused((E.EOPNOTSUPP, E.ENOPROTOOPT), "MRT_INIT", one.setsockopt,
-                SOL, MRT_INIT, 1)
-        refused((E.EOPNOTSUPP, E.ENOPROTOOPT), "MRT_VERSION", one.getsockopt,
-                SOL, MRT_VERSION, 4)
-        eq(get_ctx(one), 5, "context")
-
-
-def add_vif(one, num, dev):
-    """Multicast routing by a device."""
-    idx = RT.ifindex(dev)
-    # struct vifctl with VIFF_USE_IFINDEX, struct mif6ctl
-    one.setsockopt(SOL, MRT_ADD_VIF, pick(
-        struct.pack("=HBBIi4x", num, 8, 1, 0, idx),
-        struct.pack("=HBBHxxI", num, 0, 1, idx, 0)))
-
-
-def test_mroute_device():
-    """multicast routing has no device of a context, no context gets its"""
-    RT.link_add("d0", "dummy")
-    RT.addr("d0", "10.0.0.1/24")
-    with socket.socket(AF, RAWT, MROUTER) as one:
-        one.setsockopt(SOL, MRT_INIT, 1)
-        refused(E.EOPNOTSUPP, "device of the context", add_vif, one, 0, "d5")
-        add_vif(one, 0, "d0")
-        err = refused(E.EBUSY, "move", VR.move, "d0", 5)
-        check(err.extack, "no extack text")
-    VR.move("d0", 5)
-    RT.link_del("d0")
-
-
-def test_mroute_get():
-    """an entry of multicast routing is not shown to a context"""
-    group, origin = ip("239.9.9.9"), ip("10.5.0.7")
-    RT.link_add("d0", "dummy")
-    RT.addr("d0", "10.0.0.1/24")
-    RT.link_set("d0", up=True)
-    with inside(5):
-        rt = Rtnl()
-    with socket.socket(AF, RAWT, MROUTER) as one, sock(UDP, 5) as member:
-        one.setsockopt(SOL, MRT_INIT, 1)
-        add_vif(one, 0, "d0")
-        # struct mfcctl, struct mf6cctl: from vif 0 to vif 0
-        one.setsockopt(SOL, MRT_ADD_MFC, pick(
-            packed(origin) + packed(group) + bytes(2) + b"\1" + bytes(49),
-            b"".join(struct.pack("=H6x16s4x", AF, packed(addr))
-                     for addr in (origin, group)) + bytes(4) + b"\1"
-            + bytes(31)))
-        member.setsockopt(SOL, *pick(
-            (35, struct.pack("=4s4xi", packed(group), RT.ifindex("d5"))),
-            (20, packed(group) + struct.pack("=i", RT.ifindex("d5")))))
-        try:
-            got = rt.route_get(group, origin, iif="d5")[1]
-        except OSError:         # IPv6: as where there is no such daemon
-            got = {}
-        check(9 not in got, f"shown: {got}")        # RTA_MULTIPATH
-    rt.close()
-    RT.link_del("d0")
 
 
 @only(4)

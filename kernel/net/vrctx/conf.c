@@ -16,6 +16,7 @@
 #include <net/ip6_route.h>
 #include <net/route.h>
 #include <net/vrctx_conf.h>
+#include <net/vrctx_mroute.h>
 
 #include "ctx.h"
 
@@ -269,6 +270,9 @@ int __vrctx_conf4(const struct ctl_table *ctl, int write, void *buffer,
 			cnf = all ? &conf->all4 : &conf->dflt4;
 		val = READ_ONCE(cnf->data[i]);
 		rcu_read_unlock();
+		if (all && i == IPV4_DEVCONF_MC_FORWARDING - 1)
+			val = vrctx_mr_forwards(net, RTNL_FAMILY_IPMR,
+						vrctx_view_of(net));
 		return vrctx_conf_read(ctl, buffer, lenp, ppos, val);
 	}
 

@@ -351,10 +351,12 @@ struct vrctx *vrctx_new_wait(struct net *net, u32 id, const char *name,
 		return ctx;
 
 	/* Sockets are freed by RCU after they were closed, and the number is
-	 * after the last carrier.
+	 * after the last carrier. One that had asked for packets with a router
+	 * alert is held until as much later.
 	 */
 	rtnl_unlock();
 	vrctx_purge_flush();
+	rcu_barrier();
 	rcu_barrier();
 	flush_work(&net->vrctx.reap_work);
 	rtnl_lock();
@@ -474,6 +476,7 @@ static void vrctx_free(struct vrctx *ctx)
 	ip6_fl_purge_vrctx(net, ctx->id);
 #endif
 	vrctx_conf_free(ctx);
+	vrctx_mr_free(ctx);
 	vrctx_pol_release(ctx);
 	vrctx_map_set(net, ctx->id, NULL);
 	xa_erase(&net->vrctx.xa, ctx->id);

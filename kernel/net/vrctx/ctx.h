@@ -23,7 +23,11 @@
 #define VRCTX_MAP_MIN	64
 #define VRCTX_MAP_MAX	131072
 
+/* Families that have multicast routing */
+#define VRCTX_MR_FAMILIES	2
+
 struct genl_info;
+struct mr_table;
 struct vrctx_conf;
 struct vrctx_pol;
 
@@ -58,6 +62,8 @@ struct vrctx_pol;
  * @lo4: its IPv4 addresses on the loopback device, NULL if none
  * @lo6: its IPv6 addresses there, NULL if none
  * @in6_devs: what devices of its have IPv6, in the order in which they came
+ * @mrt: multicast routing tables of IPv4 and IPv6, NULL before somebody wants one;
+ *	stay, empty, until it is freed
  * @net: namespace
  * @name: name or NULL, under RCU
  * @refs: one for being alive, one for each carrier
@@ -87,6 +93,7 @@ struct vrctx {
 	struct in_device __rcu		*lo4;
 	struct inet6_dev __rcu		*lo6;
 	struct list_head		in6_devs;
+	struct mr_table __rcu		*mrt[VRCTX_MR_FAMILIES];
 	struct net			*net;
 	const char __rcu		*name;
 	refcount_t			refs;
@@ -227,6 +234,7 @@ int vrctx_dev_watch(void);
 int vrctx_dev_set(struct net_device *dev, struct vrctx *ctx,
 		  struct netlink_ext_ack *extack);
 void vrctx_dev_evict(struct vrctx *ctx);
+int vrctx_dev_place(struct net_device *dev, struct vrctx *ctx);
 u32 vrctx_dev_count(const struct net *net);
 void vrctx_read_stats(const struct vrctx *ctx, struct vrctx_stats *sum);
 
@@ -349,6 +357,15 @@ static inline void vrctx_xfrm_purge(const struct vrctx *ctx) {}
 
 /* budget.c */
 void vrctx_metrics_purge(const struct vrctx *ctx);
+
+/* mroute.c */
+#ifdef CONFIG_IP_MROUTE_COMMON
+void vrctx_mr_clean(struct vrctx *ctx);
+void vrctx_mr_free(struct vrctx *ctx);
+#else
+static inline void vrctx_mr_clean(struct vrctx *ctx) { }
+static inline void vrctx_mr_free(struct vrctx *ctx) { }
+#endif
 
 /* purge.c */
 void vrctx_purge(struct vrctx *ctx);

@@ -348,6 +348,14 @@ assign:
 	return 0;
 }
 
+/* A device that was just made comes into the context, whatever kind it is: its
+ * driver is one that knows. RTNL.
+ */
+int vrctx_dev_place(struct net_device *dev, struct vrctx *ctx)
+{
+	return vrctx_dev_move(dev, ctx);
+}
+
 /* The kinds of devices whose every packet goes through the places that tag
  * and check packets, and that keep no addresses or routes of their own.
  */

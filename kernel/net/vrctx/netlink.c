@@ -456,6 +456,8 @@ int vrctx_nl_ctx_del_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 
 	vrctx_leak_purge(ctx->net, ctx->id);
+	/* its devices for PIM are no others' */
+	vrctx_mr_clean(ctx);
 	vrctx_dev_evict(ctx);
 	vrctx_notify(ctx, VRCTX_CMD_CTX_DEL_NTF);
 	used = vrctx_kill(ctx);

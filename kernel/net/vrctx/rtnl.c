@@ -334,6 +334,23 @@ static bool vrctx_req_foreign(const struct nlmsghdr *nlh)
 	}
 }
 
+/* Multicast routing: what is about the one table of the context. There are no
+ * rules that would lead to others.
+ */
+static bool vrctx_req_mroute(const struct nlmsghdr *nlh)
+{
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+	case RTM_GETROUTE:
+		return true;
+	case RTM_GETLINK:
+		return nlh->nlmsg_flags & NLM_F_DUMP;
+	default:
+		return false;
+	}
+}
+
 static int vrctx_req_dump(const struct vrctx_req *req)
 {
 	switch (req->nlh->nlmsg_type) {
@@ -380,6 +397,11 @@ int __vrctx_rtnl_check(const struct sk_buff *skb, const struct nlmsghdr *nlh,
 	case AF_PACKET:
 	case AF_BRIDGE:
 		break;
+	case RTNL_FAMILY_IPMR:
+	case RTNL_FAMILY_IP6MR:
+		if (vrctx_req_mroute(nlh))
+			break;
+		fallthrough;
 	default:
 		NL_SET_ERR_MSG(extack, "Address family not supported in a context");
 		return -EAFNOSUPPORT;

@@ -113,7 +113,8 @@ int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
  */
 static const char * const vrctx_proc_names[] = {
 	"anycast6", "arp", "dev", "dev_mcast", "fib_trie", "icmp", "icmp6",
-	"if_inet6", "igmp", "igmp6", "ip6_flowlabel", "ipv6_route", "mcfilter",
+	"if_inet6", "igmp", "igmp6", "ip6_flowlabel", "ip6_mr_cache",
+	"ip6_mr_vif", "ip_mr_cache", "ip_mr_vif", "ipv6_route", "mcfilter",
 	"mcfilter6", "netlink", "netstat", "nf_conntrack",
 	"nf_conntrack_expect", "packet", "protocols", "psched", "ptype", "raw",
 	"raw6", "route", "rt6_stats", "rt_cache", "snmp", "snmp6", "sockstat",
