@@ -228,12 +228,12 @@ bool __vrctx_view_bpf(unsigned int prog_type);
 #define seq_sees_pneigh(seq, n)	vrctx_pneigh_seen(n, seq_vrctx(seq))
 #define seq_sees_fl(seq, fl)	vrctx_seen((fl)->vrctx, seq_vrctx(seq))
 
-int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
-		       struct netlink_ext_ack *extack);
+int __vrctx_genl_check(const struct sk_buff *skb, const struct nlmsghdr *nlh,
+		       const char *family, struct netlink_ext_ack *extack);
 /* Do requests to the generic netlink family keep to the context? */
 #define vrctx_genl_check(skb, nlh, family, extack)			\
 	(likely(!vrctx_nl_inside(skb)) ? 0 :				\
-	 __vrctx_genl_check(nlh, family, extack))
+	 __vrctx_genl_check(skb, nlh, family, extack))
 
 int __vrctx_nfnl_check(u16 type, struct netlink_ext_ack *extack);
 /* Do such requests to nfnetlink keep to the context? */

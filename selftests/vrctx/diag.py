@@ -208,8 +208,8 @@ def test_closed():
     for family, proto in ((AF, 33), (40, 0), (44, 0)):
         refused(E.ENOENT, f"{family} {proto}", request, 1, BY_FAMILY,
                 NLM_F_DUMP, proto, family=family)
-    refused(E.ENOENT, "MPTCP", request, 1, BY_FAMILY, NLM_F_DUMP, 6,
-            attrs=nl.u32(3, 262))
+    refused(E.ENOENT, "SMC", request, 1, BY_FAMILY, NLM_F_DUMP, 0,
+            attrs=nl.u32(3, 256))
 
 
 def test_destroyed():

@@ -49,7 +49,7 @@ def test_family(name):
                     FAMILIES[name], kind)
 
 
-@params(("DCCP", 6, 33), ("MPTCP", STREAM, 262), ("SMC", STREAM, 256),
+@params(("DCCP", 6, 33), ("SMC", STREAM, 256),
         ("L2TP", DGRAM, 115), ("the other family's ping", DGRAM, pick(58, 1)))
 def test_protocol(_, kind, proto):
     """no such protocol in a context:"""
@@ -108,8 +108,7 @@ def test_good_families():
 
 @params(("AF_UNIX", 1, DGRAM, 0), ("AF_NETLINK", 16, RAWT, 0),
         ("AF_PACKET", 17, RAWT, 0),
-        ("MPTCP", AF, STREAM, 262), ("L2TP", AF, DGRAM, 115),
-        ("AF_ALG", 38, SEQ, 0))
+        ("L2TP", AF, DGRAM, 115), ("AF_ALG", 38, SEQ, 0))
 def test_option(_, family, kind, proto):
     """SO_VRCTX is refused on:"""
     try:
@@ -363,7 +362,7 @@ def test_kernel_sockets(kind, data):
     RT.link_del("t0")
 
 
-@params("netdev", "mptcp_pm", "devlink")
+@params("netdev", "devlink")
 def test_genl(name):
     """a generic netlink family that does no contexts:"""
     try:

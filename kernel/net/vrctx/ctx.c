@@ -458,6 +458,7 @@ static void vrctx_free_rcu(struct rcu_head *head)
 
 	vrctx_fib6_free(ctx);
 	vrctx_pol_free(ctx);
+	vrctx_mptcp_free(ctx);
 	free_percpu(ctx->stats);
 	kfree(rcu_dereference_raw(ctx->name));
 	kfree(ctx);

@@ -29,6 +29,7 @@
 struct genl_info;
 struct mr_table;
 struct vrctx_conf;
+struct vrctx_mptcp;
 struct vrctx_pol;
 
 /**
@@ -77,6 +78,7 @@ struct vrctx_pol;
  * @xfrm: somebody in it may have made policies and states of IPsec
  * @metrics: TCP has learnt something in it
  * @budget: its limits
+ * @mptcp: what MPTCP keeps for it, NULL before its first such socket
  * @by_name: in the table of names
  * @rcu: freeing
  * @reap: on the list of those to be purged late, then on its namespace's list
@@ -106,6 +108,7 @@ struct vrctx {
 	bool				xfrm;
 	bool				metrics;
 	struct vrctx_budget		budget;
+	struct vrctx_mptcp		*mptcp;
 	struct rhash_head		by_name;
 	union {
 		struct rcu_head		rcu;
@@ -338,10 +341,10 @@ void vrctx_leak_purge(struct net *net, u32 id);
 void vrctx_leak_lo_up(struct net *net, int family);
 int vrctx_leak_init(void);
 
-/* tunnel.c; in place of "kern" of __sock_create(): it says what context the
- * socket is in.
+/* tunnel.c, mptcp.c; in place of "kern" of __sock_create(): it says what context
+ * the socket is in. Odd, as sk_kern_sock has one bit.
  */
-#define VRCTX_KERN_TUNNEL	2
+#define VRCTX_KERN_TUNNEL	3
 
 /* conf.c */
 void vrctx_conf_enter(struct net_device *dev);
@@ -365,6 +368,15 @@ void vrctx_mr_free(struct vrctx *ctx);
 #else
 static inline void vrctx_mr_clean(struct vrctx *ctx) { }
 static inline void vrctx_mr_free(struct vrctx *ctx) { }
+#endif
+
+/* mptcp.c */
+#ifdef CONFIG_MPTCP
+void vrctx_mptcp_purge(struct vrctx *ctx);
+void vrctx_mptcp_free(struct vrctx *ctx);
+#else
+static inline void vrctx_mptcp_purge(struct vrctx *ctx) { }
+static inline void vrctx_mptcp_free(struct vrctx *ctx) { }
 #endif
 
 /* purge.c */

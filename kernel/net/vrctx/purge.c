@@ -13,12 +13,14 @@
 #include <net/inetpeer.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/mptcp.h>
 #include <net/raw.h>
 #include <net/rawv6.h>
 #include <net/tcp.h>
 #include <net/udp.h>
 #include <net/udplite.h>
 #include <net/vrctx_ct.h>
+#include <net/vrctx_mptcp.h>
 
 #include "ctx.h"
 
@@ -32,7 +34,7 @@ static bool vrctx_purge_match(const struct sock *sk, const struct net *net,
 }
 
 /* End whatever kind of socket it is, drop the reference */
-static void vrctx_abort(struct sock *sk)
+static void vrctx_abort(struct sock *sk, struct net *net, u32 id)
 {
 	local_bh_disable();
 	switch (inet_sk_state_load(sk)) {
@@ -48,13 +50,18 @@ static void vrctx_abort(struct sock *sk)
 	}
 	local_bh_enable();
 
+	/* The connection ends with all its subflows; that it has none left does
+	 * not end it.
+	 */
+	if (IS_ENABLED(CONFIG_MPTCP) && sk_is_mptcp(sk))
+		mptcp_vrctx_abort(sk, net, id);
 	tcp_abort(sk, ECONNABORTED);
 	sock_put(sk);
 }
 
 /* Sockets of a bucket; each is gone from it when it was aborted */
 static void vrctx_purge_chain(struct hlist_nulls_head *chain, spinlock_t *lock,
-			      const struct net *net, u32 id)
+			      struct net *net, u32 id)
 {
 	struct sock *batch[VRCTX_BATCH], *sk;
 	struct hlist_nulls_node *node;
@@ -77,7 +84,7 @@ static void vrctx_purge_chain(struct hlist_nulls_head *chain, spinlock_t *lock,
 		spin_unlock_bh(lock);
 
 		for (i = 0; i < n; i++)
-			vrctx_abort(batch[i]);
+			vrctx_abort(batch[i], net, id);
 		cond_resched();
 	} while (n == VRCTX_BATCH);
 }
@@ -180,6 +187,7 @@ static void vrctx_purge_socks(struct vrctx *ctx)
 		return;
 
 	vrctx_purge_tcp(net, ctx->id);
+	vrctx_mptcp_purge(ctx);
 	vrctx_purge_udp(net->ipv4.udp_table, net, ctx->id);
 	vrctx_purge_udp(&udplite_table, net, ctx->id);
 	vrctx_purge_raw(&raw_v4_hashinfo, net, ctx->id);

@@ -16,6 +16,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
+#include <net/vrctx_mptcp.h>
 #include <net/vrctx_sctp.h>
 
 #include "ctx.h"
@@ -48,6 +49,7 @@ static int vrctx_sock_family(int family, int type, int protocol)
 	case AF_INET6:
 		if (type == SOCK_STREAM)
 			ok = !protocol || protocol == IPPROTO_TCP ||
+			     protocol == IPPROTO_MPTCP ||
 			     protocol == IPPROTO_SCTP;
 		else if (type == SOCK_DGRAM)
 			ok = !protocol || protocol == IPPROTO_UDP ||
@@ -164,7 +166,8 @@ static bool vrctx_sk_supported(const struct sock *sk, bool any)
 	switch (sk->sk_type) {
 	case SOCK_STREAM:
 		return sk->sk_protocol == IPPROTO_TCP ||
-		       (!any && sk->sk_protocol == IPPROTO_SCTP);
+		       (!any && (sk->sk_protocol == IPPROTO_MPTCP ||
+				 sk->sk_protocol == IPPROTO_SCTP));
 	case SOCK_SEQPACKET:
 		return !any && sk->sk_protocol == IPPROTO_SCTP;
 	case SOCK_DGRAM:
@@ -288,8 +291,30 @@ static void vrctx_sk_move(struct sock *sk, u32 id)
 	sk->sk_prot->hash(sk);
 }
 
+/* The first subflow of an MPTCP socket, if one of other options has made it, is
+ * unbound as the socket is, and nobody else's.
+ */
+static void vrctx_sk_move_first(struct sock *sk, u32 id)
+{
+	struct sock *first = mptcp_vrctx_first(sk);
+	struct net *net = sock_net(sk);
+	u32 old;
+
+	mptcp_vrctx_moved(sk);
+	if (!first)
+		return;
+
+	old = first->sk_vrctx;
+	vrctx_sock_hold(net, id);
+	WRITE_ONCE(first->sk_vrctx, id);
+	sk_dst_reset(first);
+	vrctx_sock_put(net, old);
+}
+
 int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
+	bool mptcp = IS_ENABLED(CONFIG_MPTCP) &&
+		     sk->sk_protocol == IPPROTO_MPTCP;
 	struct net *net = sock_net(sk);
 	struct vrctx *ctx;
 	u32 val, id, old;
@@ -316,6 +341,13 @@ int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
 		ctx = vrctx_get_id(net, id, VRCTX_SOCK);
 		if (IS_ERR(ctx))
 			return PTR_ERR(ctx);
+		if (mptcp) {
+			err = vrctx_mptcp_prepare(net, id);
+			if (err) {
+				vrctx_sock_put(net, id);
+				return err;
+			}
+		}
 	}
 
 	sockopt_lock_sock(sk);
@@ -328,6 +360,8 @@ int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	if (!err) {
 		vrctx_sk_move(sk, id);
 		sk_dst_reset(sk);
+		if (mptcp)
+			vrctx_sk_move_first(sk, id);
 	}
 	sockopt_release_sock(sk);
 

@@ -13,6 +13,7 @@
 #include <linux/string.h>
 #include <net/netlink.h>
 #include <net/route.h>
+#include <net/vrctx_mptcp.h>
 #include <net/vrctx_view.h>
 #include <uapi/linux/bpf.h>
 
@@ -88,8 +89,8 @@ struct rtable *vrctx_view_route(struct net *net, __be32 addr)
 	return ip_route_output_key(net, &fl4);
 }
 
-int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
-		       struct netlink_ext_ack *extack)
+int __vrctx_genl_check(const struct sk_buff *skb, const struct nlmsghdr *nlh,
+		       const char *family, struct netlink_ext_ack *extack)
 {
 	if (!strcmp(family, "nlctrl") || !strcmp(family, VRCTX_FAMILY_NAME))
 		return 0;
@@ -100,6 +101,9 @@ int __vrctx_genl_check(const struct nlmsghdr *nlh, const char *family,
 	/* looks itself at whose the entries are */
 	if (!strcmp(family, "tcp_metrics"))
 		return 0;
+	if (IS_ENABLED(CONFIG_MPTCP) && !strcmp(family, "mptcp_pm"))
+		return vrctx_mptcp_prepare(sock_net(NETLINK_CB(skb).sk),
+					   vrctx_nl_inside(skb));
 	/* a dump would list the devices of all */
 	if (!strcmp(family, "ethtool") && !(nlh->nlmsg_flags & NLM_F_DUMP))
 		return 0;
@@ -203,6 +207,7 @@ EXPORT_SYMBOL_GPL(__vrctx_nfnl_check);
 bool __vrctx_diag_ok(const struct nlmsghdr *nlh)
 {
 	const struct inet_diag_req_v2 *req = nlmsg_data(nlh);
+	const struct nlattr *nla;
 
 	switch (req->sdiag_family) {
 	case AF_UNIX:
@@ -215,9 +220,12 @@ bool __vrctx_diag_ok(const struct nlmsghdr *nlh)
 	default:
 		return false;
 	}
-	if (nlmsg_len(nlh) < sizeof(*req) ||
-	    nlmsg_find_attr(nlh, sizeof(*req), INET_DIAG_REQ_PROTOCOL))
+	if (nlmsg_len(nlh) < sizeof(*req))
 		return false;
+	nla = nlmsg_find_attr(nlh, sizeof(*req), INET_DIAG_REQ_PROTOCOL);
+	if (nla)
+		return nla_len(nla) == sizeof(u32) &&
+		       nla_get_u32(nla) == IPPROTO_MPTCP;
 
 	return req->sdiag_protocol == IPPROTO_TCP ||
 	       req->sdiag_protocol == IPPROTO_SCTP ||
