@@ -17,16 +17,22 @@ NUMBER = {"x86_64": 321, "aarch64": 280, "riscv64": 280}
 (MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, PROG_LOAD, PROG_ATTACH, PROG_DETACH,
  PROG_TEST_RUN, PROG_QUERY, LINK_CREATE) = 0, 1, 2, 5, 8, 9, 10, 16, 28
 ARRAY, SOCKMAP, SOCKHASH = 2, 15, 18
-SOCKET_FILTER, SCHED_CLS, XDP, SOCK_ADDR, SK_LOOKUP = 1, 3, 6, 18, 30
-AT_CONNECT, AT_SK_LOOKUP, AT_XDP, AT_TCX = pick(10, 11), 36, 37, 46
+SOCKET_FILTER, SCHED_CLS, XDP, CGROUP_SKB, SOCK_ADDR, SK_LOOKUP = (1, 3, 6, 8,
+                                                                   18, 30)
+AT_EGRESS, AT_CONNECT, AT_SK_LOOKUP, AT_XDP, AT_TCX = (1, pick(10, 11), 36, 37,
+                                                       46)
 XDP_SKB_MODE = 2
 # Helper functions
 FIND_ELEM, FIB_LOOKUP, SK_LOOKUP_TCP, SK_LOOKUP_UDP, SK_RELEASE = (1, 69, 84,
                                                                    85, 86)
-SKC_LOOKUP_TCP, SK_ASSIGN, REDIRECT_NEIGH = 99, 124, 152
+CLONE_REDIRECT, REDIRECT, SKC_LOOKUP_TCP, CHECK_COOKIE = 13, 23, 99, 100
+GEN_COOKIE, SK_ASSIGN, REDIRECT_NEIGH, REDIRECT_PEER = 110, 124, 152, 155
 TUPLE = 36 if V6 else 12
-# Flags of FIB_LOOKUP
-DIRECT, TBID = 1, 8
+# Flags of FIB_LOOKUP, and what it says
+DIRECT, OUTPUT, TBID, SRC, MARK = 1, 2, 8, 16, 32
+BLACKHOLE, NOT_FWDED, UNSUPP_LWT = 1, 4, 6
+# Flag of REDIRECT
+INGRESS = 1
 
 
 def bpf(cmd, data):
@@ -94,23 +100,46 @@ def note(fd):
                                   + ins(0x7b, 0, 1, 8))
 
 
-def find(helper, src, sport, dst, dport):
-    """r7 becomes 1 if the helper finds a socket, else 0."""
+def found(helper, src, sport, dst, dport, netns=-1):
+    """r0 becomes the socket that the helper finds, or NULL."""
     key = packed(src) + packed(dst) + struct.pack("!HH", sport, dport)
     return on_stack(-48, key) + copy(1, 6) + at_stack(2, -48) \
-        + mov(3, TUPLE) + mov(4, -1) + mov(5, 0) + call(helper) + mov(7, 0) \
+        + mov(3, TUPLE) + mov(4, netns) + mov(5, 0) + call(helper)
+
+
+def find(*args, **kwargs):
+    """r7 becomes 1 if the helper finds a socket, else 0."""
+    return found(*args, **kwargs) + mov(7, 0) \
         + unless_null(0, copy(1, 0) + call(SK_RELEASE) + mov(7, 1))
 
 
-def route(family, index, src, dst, table=None):
-    """r7 becomes what bpf_fib_lookup() says of a packet received there."""
+def ctx_of(reg=None):
+    """r7 becomes the context of the packet, or of the socket in a register."""
+    return ins(0x61, 7, 6, 192) if reg is None else ins(0x61, 7, reg, 80)
+
+
+def find_ctx(*args, **kwargs):
+    """r7 becomes the context of the socket that the helper finds, else -1."""
+    return found(*args, **kwargs) + mov(7, -1) \
+        + unless_null(0, ctx_of(0) + copy(1, 0) + call(SK_RELEASE))
+
+
+def route(family, index, dst, src=None, flags=0, table=0, mark=0):
+    """r7 becomes what bpf_fib_lookup() says of a packet received there, see
+    way().
+    """
     key = struct.pack("=BBHHHII", family, 17, 0, 0, 0, index, 0)
-    key += packed(src).ljust(16, b"\0") + packed(dst).ljust(16, b"\0")
-    key += struct.pack("=I", table or 0)
+    key += packed(src or dst).ljust(16, b"\0") + packed(dst).ljust(16, b"\0")
+    key += struct.pack("=II", table, mark)
     return on_stack(-72, key.ljust(64, b"\0")) + copy(1, 6) \
-        + at_stack(2, -72) + mov(3, 64) \
-        + mov(4, 0 if table is None else DIRECT | TBID) + call(FIB_LOOKUP) \
-        + copy(7, 0)
+        + at_stack(2, -72) + mov(3, 64) + mov(4, flags) + call(FIB_LOOKUP) \
+        + copy(7, 0) + ins(0x67, 7, imm=32) + ins(0x61, 1, 10, -64) \
+        + ins(0x4f, 7, 1)
+
+
+def way(result):
+    """(what it said, the device) from route()'s result."""
+    return result >> 32, result & 0xffffffff
 
 
 # ---- maps and programs ----
