@@ -69,7 +69,7 @@ def link(kind, name, local, remote):
     dev = pick("ipip", "ip6tnl mode ip6ip6") if kind in (
         "gue", "ip6tnl") else kind
     none = " encaplimit none" if V6 else ""
-    return (f"link add {name} type {dev} local {local} remote {remote}{none} "
+    return (f"link add name {name} type {dev} local {local} remote {remote}{none} "
             f"encap {'fou' if KINDS[kind] else 'gue'} encap-sport {PORT} "
             f"encap-dport {PORT}")
 
@@ -242,9 +242,9 @@ def test_path_mtu():
     with cleaned():
         for num in (0, 1):
             both_ends("ipip", num)
-        for num, want in ((2, [1500, 1500, 1500]), (1, [1500, 1300, 1500])):
+        for num, want in ((2, [1500, 1500]), (1, [1500, 1300])):
             too_big(LAB, num, PORT, PORT, data)
-            eq(path_mtus(*ALL), want, f"after that to {num}")
+            eq(path_mtus(0, 1), want, f"after that to {num}")
 
 
 def test_other_task():
