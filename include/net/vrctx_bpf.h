@@ -21,6 +21,8 @@
 /* What there is of these to a program: the last field is ours */
 #define VRCTX_BPF_SKB_SIZE	offsetofend(struct __sk_buff, vrctx)
 #define VRCTX_BPF_SOCK_SIZE	offsetofend(struct bpf_sock, vrctx)
+/* The structure as user space hands it over and gets it back */
+#define VRCTX_BPF_SKB_USER	sizeof(struct __sk_buff)
 
 /* Above the flags of an xdp_buff: the context of the packet that it is made
  * from. Frames of drivers have none; they do not come from the loopback device.
@@ -58,8 +60,10 @@ static inline u32 xdp_vrctx(const struct xdp_buff *xdp)
 
 #define VRCTX_BPF_SKB_SIZE	offsetofend(struct __sk_buff, hwtstamp)
 #define VRCTX_BPF_SOCK_SIZE	offsetofend(struct bpf_sock, rx_queue_mapping)
+#define VRCTX_BPF_SKB_USER	VRCTX_BPF_SKB_SIZE
 
 #define xdp_set_vrctx(xdp, skb)		do { } while (0)
+#define xdp_vrctx(xdp)			((void)(xdp), 0U)
 #define vrctx_bpf_flow(fl, dev, ctx)	do { } while (0)
 #define vrctx_bpf_send(skb, dev)	do { } while (0)
 #define vrctx_bpf_sdif(sdif, ctx)	(sdif)

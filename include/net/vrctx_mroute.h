@@ -11,6 +11,7 @@
 #ifndef _NET_VRCTX_MROUTE_H
 #define _NET_VRCTX_MROUTE_H
 
+#include <linux/cleanup.h>
 #include <linux/inetdevice.h>
 #include <linux/mroute_base.h>
 #include <linux/netdevice.h>
@@ -35,8 +36,13 @@
 struct mr_table *vrctx_mr_table(const struct net *net, int family, u32 ctx);
 /* The same, but one is made if the context is alive. RTNL. */
 struct mr_table *vrctx_mr_get(struct net *net, int family, u32 ctx);
-/* The same without RTNL, which it may take */
-struct mr_table *vrctx_mr_get_lock(struct net *net, int family, u32 ctx);
+/* The same without RTNL, which it may take. The table stays until it is put. */
+struct mr_table *vrctx_mr_hold(struct net *net, int family, u32 ctx);
+void __vrctx_mr_put(const struct mr_table *mrt);
+DEFINE_FREE(mr_sk_put, struct mr_table *,
+	    if (!IS_ERR_OR_NULL(_T) && _T->vrctx) __vrctx_mr_put(_T))
+/* A variable for mr_sk_table(), which is NULL at first */
+#define __mr_sk_table		__free(mr_sk_put)
 /* The table of the next context after @ctx (start with 0) that has one. RCU or
  * RTNL.
  */
@@ -109,10 +115,12 @@ void ip6mr_vrctx_free(struct mr_table *mrt);
 #define mr_nl_table_new(net, family, ctx, id, get)			\
 	((ctx) ? mr_is_default(family, id) ?				\
 	 vrctx_mr_get(net, family, ctx) : NULL : get(net, id))
-/* The table that the socket @sk is about, without RTNL */
+/* The table that the socket @sk is about, without RTNL, for a variable that is
+ * __mr_sk_table
+ */
 #define mr_sk_table(net, sk, family, get, id)				\
 	(sk_vrctx_get(sk) ?						\
-	 vrctx_mr_get_lock(net, family, sk_vrctx_get(sk)) : get(net, id))
+	 vrctx_mr_hold(net, family, sk_vrctx_get(sk)) : get(net, id))
 /* Whose tables a dump shows */
 #define mr_nl_shown(req)	(vrctx_nl_inside(req) ? : VRCTX_ANY)
 /* Whose table /proc shows: @get finds that of context 0 */
@@ -140,7 +148,7 @@ int __vrctx_mr_reg_dev(struct net_device *dev, u32 ctx);
 #define mr_l3dom(mrt)				((void)(mrt), 0)
 #define vrctx_mr_table(net, family, ctx)	NULL
 #define vrctx_mr_get(net, family, ctx)		NULL
-#define vrctx_mr_get_lock(net, family, ctx)	NULL
+#define __mr_sk_table
 #define vrctx_mr_lookup(net, family, l3dom, mrt)	(-ENETUNREACH)
 #define vrctx_mr_forwards(net, family, ctx)	false
 #define vrctx_mr_exit(net, family)		do { } while (0)

@@ -9,8 +9,10 @@ The way to 10.1.0.0/24 has another MTU in each context. Guards rpfilter_mt(),
 rpfilter_lookup_reverse6(), tcpmss_reverse_mtu() and get_tcpmss(), and what
 keeps the addresses of contexts apart in recent_mt() and hashlimit_init_dst().
 """
-from vr_fam import FORWARD, pick
-from vr_net import HIP, Lab
+import contextlib
+
+from vr_fam import FORWARD, V6, pick
+from vr_net import HIP, RNET, Lab
 from vr_nft import chain, networks, only_own, rules, xtables
 from vr_pkt import SYN, Wire
 from vr_rt import sysctl
@@ -25,6 +27,7 @@ I = {n: Wire(LAB, n, dev=f"i{n}", cidr="10.1.0.1/24", ip="10.1.0.2",
 O = {n: Wire(LAB, n, dev=f"o{n}") for n in ALL}
 HEADERS = pick(40, 60)
 MSS = b"\2\4"           # kind and length of the option
+MOST = 100              # addresses on a list, xt_recent.ip_list_tot
 
 
 @params(("strict",), ("loose",))
@@ -68,9 +71,11 @@ def forwarded(ctx, dport):
     return any(p.proto == 17 and p.dport == dport for p in O[ctx].sync())
 
 
-@params((0, 1), (1, 0), (1, 2))
-def test_recent(ctx, other):
-    """recent: an address on the list of a context is on no other:"""
+@contextlib.contextmanager
+def listed():
+    """A source is put on a list by port 84, stopped at 85 if it is on it, and
+    taken from it by 86.
+    """
     names = ["-m", "recent", "--name", "r", "--rsource"]
     with xtables("filter", "FORWARD", "-p", "udp", "--dport", "84", *names,
                  "--set"), \
@@ -78,12 +83,49 @@ def test_recent(ctx, other):
                  "--rcheck", "-j", "DROP"), \
          xtables("filter", "FORWARD", "-p", "udp", "--dport", "86", *names,
                  "--remove"):
+        yield
+
+
+@params((0, 1), (1, 0), (1, 2))
+def test_recent(ctx, other):
+    """recent: an address on the list of a context is on no other:"""
+    with listed():
         eq(forwarded(ctx, 84), True, "put on the list")
         eq(forwarded(other, 85), True, "in the other context")
         eq(forwarded(other, 86), True, "taken from the other's list")
         eq(forwarded(ctx, 85), False, "in its context")
         eq(forwarded(ctx, 86), True, "taken from the list")
         eq(forwarded(ctx, 85), True, "after that")
+
+
+@params((1, 2), (2, 0))
+def test_recent_full(ctx, other):
+    """a context that fills the list takes its own addresses from it:"""
+    with listed():
+        eq(forwarded(other, 84), True, "put on the list")
+        for num in range(MOST + 20):
+            I[ctx].send_udp(4300, 84, b"x", src=f"10.1.0.{3 + num}", dst=HIP)
+        O[ctx].sync()
+        eq(forwarded(other, 85), False, "after many of the other context")
+
+
+def test_recent_reused():
+    """a new context of the number of another has an empty list and limits"""
+    with listed(), xtables(
+            "filter", "FORWARD", "-p", "udp", "--dport", "88", "-m",
+            "hashlimit", "--hashlimit-name", "h2", "--hashlimit-mode", "srcip",
+            "--hashlimit-above", "1/hour", "--hashlimit-burst", "1", "-j",
+            "DROP"):
+        eq([forwarded(2, port) for port in (84, 85, 88, 88)],
+           [True, False, True, False], "before")
+        LAB.vr.delete(2, force=True)
+        LAB.vr.new(2)
+        for wire, cidr in ((I[2], "10.1.0.1/24"), (O[2], RNET)):
+            LAB.vr.move(wire.dev, 2)
+            wire.up()
+            if V6:          # a link that is down loses its addresses
+                LAB.rt.addr(wire.dev, cidr)
+        eq([forwarded(2, port) for port in (85, 88)], [True, True], "after")
 
 
 def test_hashlimit():

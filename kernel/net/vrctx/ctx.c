@@ -690,6 +690,7 @@ u32 __vrctx_salt(const struct net *net, u32 id)
 
 	return salt;
 }
+EXPORT_SYMBOL_GPL(__vrctx_salt);
 
 void vrctx_net_init(struct net *net)
 {

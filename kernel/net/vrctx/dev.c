@@ -299,7 +299,8 @@ static bool vrctx_dev_clean(const struct net_device *dev)
 		       refcount_read(&in_dev->arp_parms->refcnt) != 1))
 		return false;
 
-	return !dev->vrctx && vrctx_dev_untouched(dev) &&
+	/* a multicast router has it in its table: allmulti */
+	return !dev->vrctx && !dev->allmulti && vrctx_dev_untouched(dev) &&
 	       !vrctx_dev_listed(dev) &&
 	       !neigh_vrctx_proxies(&arp_tbl);
 }

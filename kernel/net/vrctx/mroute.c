@@ -3,8 +3,9 @@
  * Virtual-router contexts: one multicast routing table of each family.
  *
  * The table is found by the number of its context, and emptied when the context
- * is deleted. It lives until nothing carries the number: so packets, sockets
- * and timers need no reference.
+ * is deleted. It lives until nothing carries the number: so packets and timers
+ * need no reference. A socket may be moved to another context meanwhile, so its
+ * options hold the number for as long as they use the table.
  */
 
 #include <linux/mroute.h>
@@ -45,7 +46,7 @@ struct mr_table *vrctx_mr_table(const struct net *net, int family, u32 id)
 	const struct vrctx *ctx;
 
 	rcu_read_lock();
-	ctx = vrctx_find(net, id);
+	ctx = vrctx_find_live(net, id);
 	if (ctx)
 		mrt = rcu_dereference(ctx->mrt[vrctx_mr_slot(family)]);
 	rcu_read_unlock();
@@ -76,18 +77,28 @@ struct mr_table *vrctx_mr_get(struct net *net, int family, u32 id)
 	return mrt;
 }
 
-struct mr_table *vrctx_mr_get_lock(struct net *net, int family, u32 id)
+struct mr_table *vrctx_mr_hold(struct net *net, int family, u32 id)
 {
-	struct mr_table *mrt = vrctx_mr_table(net, family, id);
+	struct mr_table *mrt;
 
-	if (mrt)
-		return mrt;
+	if (!__vrctx_sock_tryhold(net, id))
+		return NULL;
 
-	rtnl_lock();
-	mrt = vrctx_mr_get(net, family, id);
-	rtnl_unlock();
+	mrt = vrctx_mr_table(net, family, id);
+	if (!mrt) {
+		rtnl_lock();
+		mrt = vrctx_mr_get(net, family, id);
+		rtnl_unlock();
+	}
+	if (!mrt)
+		__vrctx_sock_put(net, id);
 
 	return mrt;
+}
+
+void __vrctx_mr_put(const struct mr_table *mrt)
+{
+	__vrctx_sock_put(read_pnet(&mrt->net), mrt->vrctx);
 }
 
 struct mr_table *vrctx_mr_next(const struct net *net, int family, u32 id)

@@ -315,6 +315,7 @@ int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	bool mptcp = IS_ENABLED(CONFIG_MPTCP) &&
 		     sk->sk_protocol == IPPROTO_MPTCP;
+	bool raw = sk->sk_type == SOCK_RAW;
 	struct net *net = sock_net(sk);
 	struct vrctx *ctx;
 	u32 val, id, old;
@@ -350,6 +351,9 @@ int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
 		}
 	}
 
+	/* Multicast routing ties a socket to its context under RTNL */
+	if (raw)
+		rtnl_lock();
 	sockopt_lock_sock(sk);
 	old = sk->sk_vrctx;
 	err = vrctx_sk_in_use(sk);
@@ -364,6 +368,8 @@ int vrctx_sk_set(struct sock *sk, sockptr_t optval, unsigned int optlen)
 			vrctx_sk_move_first(sk, id);
 	}
 	sockopt_release_sock(sk);
+	if (raw)
+		rtnl_unlock();
 
 	vrctx_sock_put(net, err ? id : old);
 
