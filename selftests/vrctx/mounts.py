@@ -99,7 +99,7 @@ def test_rdma():
 def test_nvme():
     """no disk by NVMe over TCP; context 0 finds nobody"""
     text = b"transport=tcp,traddr=127.0.0.1,trsvcid=1,nqn=nqn.2014-08.org.x:1"
-    with device("nvme-fabrics/ctl") as dev:
+    with device("misc/nvme-fabrics") as dev:
         refused(E.ECONNREFUSED, "in 0", ask, dev, text)
         with inside(1):
             refused(E.EOPNOTSUPP, "in 1", ask, dev, text)
@@ -108,9 +108,10 @@ def test_nvme():
 def test_rbd():
     """no image of Ceph; context 0 is asked for more words"""
     with mounted("sysfs") as top:
-        refused(E.EINVAL, "in 0", ask, top + "/bus/rbd/add", b"x")
+        add = top + "/bus/rbd/add_single_major"
+        refused(E.EINVAL, "in 0", ask, add, b"x")
         with inside(1):
-            refused(E.EOPNOTSUPP, "in 1", ask, top + "/bus/rbd/add", b"x")
+            refused(E.EOPNOTSUPP, "in 1", ask, add, b"x")
 
 
 def test_ppp():
