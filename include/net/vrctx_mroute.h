@@ -39,8 +39,13 @@ struct mr_table *vrctx_mr_get(struct net *net, int family, u32 ctx);
 /* The same without RTNL, which it may take. The table stays until it is put. */
 struct mr_table *vrctx_mr_hold(struct net *net, int family, u32 ctx);
 void __vrctx_mr_put(const struct mr_table *mrt);
-DEFINE_FREE(mr_sk_put, struct mr_table *,
-	    if (!IS_ERR_OR_NULL(_T) && _T->vrctx) __vrctx_mr_put(_T))
+static inline void vrctx_mr_put(const struct mr_table *mrt)
+{
+	if (!IS_ERR_OR_NULL(mrt) && mrt->vrctx)
+		__vrctx_mr_put(mrt);
+}
+
+DEFINE_FREE(mr_sk_put, struct mr_table *, vrctx_mr_put(_T))
 /* A variable for mr_sk_table(), which is NULL at first */
 #define __mr_sk_table		__free(mr_sk_put)
 /* The table of the next context after @ctx (start with 0) that has one. RCU or

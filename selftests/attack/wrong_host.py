@@ -36,7 +36,8 @@ PLACES = ("all", "default", "d7", "d9", "lo", "none")
 FILES = ("dev", "arp", "route", "fib_trie", "tcp", "udp", "raw", "if_inet6",
          "ipv6_route", "igmp", "igmp6", "netlink", "packet", "snmp", "vrctx",
          "nf_conntrack", "ptype", "stat/rt_cache", "dev_snmp6/d7",
-         "dev_snmp6/d9", "unix", "none", "ip_vs", "fib_triestat")
+         "dev_snmp6/d9", "unix", "none", "ip_vs", "fib_triestat", "sockstat",
+         "ip_mr_cache", "ip6_mr_vif")
 NAME = re.compile(rb"\bd9\b")
 
 

@@ -210,6 +210,8 @@ class SockoptPart(Part):
              (socket.AF_UNIX, socket.SOCK_STREAM, 0),
              (socket.AF_NETLINK, socket.SOCK_RAW, 0),
              (socket.AF_PACKET, socket.SOCK_RAW, 0),
+             (socket.AF_INET, socket.SOCK_STREAM, 262),
+             (socket.AF_INET, socket.SOCK_RAW, 2),
              (socket.AF_INET, socket.SOCK_SEQPACKET, 132))
 
     def step(self, dice):
@@ -230,7 +232,7 @@ class SockoptPart(Part):
     def touch(dice, one):
         ctx = dice.choice((0, 7, 9, 8, ANY, 0x01000000, 0xfffffffe))
         try:
-            what = dice.randrange(7)
+            what = dice.randrange(8)
             if what == 5:
                 dev = dice.choice((0, 7, 9))
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE,
@@ -246,6 +248,8 @@ class SockoptPart(Part):
                 one.connect(("127.0.0.1", 1005))
             elif what == 2:
                 one.listen(1)
+            elif what == 7:
+                one.setsockopt(socket.IPPROTO_IP, 200, 1)       # MRT_INIT
             elif what == 3:
                 buf = struct.pack("=I", ctx) + dice.randbytes(12)
                 one.setsockopt(socket.SOL_SOCKET, SO_VRCTX,
