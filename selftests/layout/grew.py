@@ -23,6 +23,8 @@ _KEY = "a context's own: its number"
 _IF_ID = "its number, above the interface identifier"
 
 GREW = {
+    "__sk_buff": (None, "what programs see of a packet: its context"),
+    "bpf_sock": (None, "what programs see of a socket: its context"),
     "fib6_table": ("kmalloc", "of which context the table is, and whether "
                    "that is deleted"),
     "fib_dump_filter": (None, "the number by which a context knows the table"),
@@ -45,6 +47,7 @@ GREW = {
     "ipv6_route_iter": ("kmalloc", _SEQ),
     "km_event": (None, "the context of a flush"),
     "mr_mfc_iter": ("kmalloc", _SEQ),
+    "mr_table": ("kmalloc", _KEY),
     "mr_vif_iter": ("kmalloc", _SEQ),
     "neigh_seq_state": ("kmalloc", _SEQ),
     "net": ("cache", "`netns_vrctx`: the contexts of the namespace"),
@@ -59,6 +62,11 @@ GREW = {
     "raw_sock": ("cache", _SOCK),
     "request_sock": (None, _SOCK),
     "rt6_rtnl_dump_arg": (None, "has a `fib_dump_filter`"),
+    "sctp6_sock": ("cache", _SOCK),
+    "sctp_bind_bucket": ("cache", "a context's ports: its number"),
+    "sctp_sock": ("cache", _SOCK),
+    "sctp_sockaddr_entry": ("kmalloc", "of which device the address is, and in "
+                            "which context"),
     "seq_net_private": ("kmalloc", "the context of who opened the file"),
     "sock": (None, _SOCK),
     "sock_common": (None, "the socket's context, looked at with "
