@@ -9,6 +9,7 @@
 
 #include <net/vrctx_tunnel.h>
 #include <net/vrctx_view.h>
+#include <net/vrctx_watch.h>
 
 #ifdef CONFIG_NET_VRCTX
 
@@ -17,8 +18,6 @@
 /* Any socket of such a tunnel. 0 or -errno */
 int vrctx_sock_create_below(struct net *net, u32 id, int family, int type,
 			    int protocol, struct socket **sockp);
-/* After something was put where a purge finds it: or did that come before? */
-bool vrctx_below_live(const struct net *net, u32 id);
 /* The device @dev of such a tunnel is born in context @ctx. 0 or -errno; RTNL. */
 #define vrctx_born_above(dev, ctx)					\
 	(likely(!(ctx)) ? 0 : __vrctx_dev_born(dev, ctx, NULL))
@@ -38,7 +37,6 @@ do {									\
 #define vrctx_udp_below(cfg, ctx)	do { } while (0)
 #define vrctx_sock_create_below(net, id, family, type, protocol, sockp)	\
 	sock_create_kern(net, family, type, protocol, sockp)
-#define vrctx_below_live(net, id)	true
 #define vrctx_enter_below(skb, ctx)	do { } while (0)
 
 #endif /* CONFIG_NET_VRCTX */

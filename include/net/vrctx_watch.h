@@ -79,6 +79,7 @@ static inline void vrctx_watch_gone(struct net *net, u32 ctx)
 
 #define vrctx_sock_event(sk, event)	((void)(sk), (void)(event))
 #define vrctx_sock_bind(sk)		((void)(sk), 0)
+#define vrctx_lives(net, ctx)		true
 
 #endif /* CONFIG_NET_VRCTX */
 

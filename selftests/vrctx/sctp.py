@@ -6,6 +6,7 @@
 Guards sctp_copy_local_addr_list(), sctp_inetaddr_event(),
 sctp_inet6addr_event() and the queue of addresses that came and went.
 """
+import contextlib
 import socket
 import time
 
@@ -13,7 +14,7 @@ from vr_fam import AF, V6, ip, packed
 from vr_hdr import ETH
 from vr_net import HIP, TCP, Lab, sock
 from vr_rt import sysctl
-from vr_sctp import ASCONF, INIT, SCTP
+from vr_sctp import ASCONF, INIT, SCTP, chunks_in
 from vr_tap import check, eq, params, run, wait
 
 LAB = Lab(0, 1)
@@ -41,14 +42,10 @@ for num in FIRST:
 
 
 def chunks(pkt):
-    """The kinds and contents of the chunks of an SCTP packet."""
+    """Those of an IP packet, if it is one of SCTP."""
     if pkt[6 if V6 else 9] != SCTP:
-        return
-    pos = (40 if V6 else (pkt[0] & 15) * 4) + 12
-    while pos + 4 <= len(pkt):
-        size = int.from_bytes(pkt[pos + 2:pos + 4], "big")
-        yield pkt[pos], pkt[pos + 4:pos + size]
-        pos += max(4, size + 3 & ~3)
+        return iter(())
+    return chunks_in(pkt[40 if V6 else (pkt[0] & 15) * 4:])
 
 
 def told(watch, kind, want):
@@ -60,7 +57,7 @@ def told(watch, kind, want):
     def seen():
         try:
             while True:
-                for what, text in chunks(watch.recv(2000)):
+                for what, _, text in chunks(watch.recv(2000)):
                     if what == kind:
                         found.extend(a for p, a in NAMES.items() if p in text)
         except BlockingIOError:
@@ -69,18 +66,25 @@ def told(watch, kind, want):
     return found
 
 
-@params((0, 1), (1, 0))
-def test_peer(one, two):
-    """an association tells of addresses of its context, not of others:"""
-    with LAB.hosts[one]:
+@contextlib.contextmanager
+def associated(ctx):
+    """The host of a context has an association with it: what the host hears."""
+    with LAB.hosts[ctx]:
         watch = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
                               socket.htons(ETH))
         watch.setblocking(False)
         there = socket.socket(AF, TCP, SCTP)
-    with watch, there, sock(TCP, one, proto=SCTP) as here:
+    with watch, there, sock(TCP, ctx, proto=SCTP) as here:
         there.bind((HIP, 7000))
         there.listen(1)
         here.connect((HIP, 7000))
+        yield watch
+
+
+@params((0, 1), (1, 0))
+def test_peer(one, two):
+    """an association tells of addresses of its context, not of others:"""
+    with associated(one) as watch:
         eq(told(watch, INIT, FIRST[one]), [FIRST[one]], "told with INIT")
         for n in (two, one):
             RT.addr(f"d{n}", LATER[n] + "/24")
@@ -105,15 +109,7 @@ def test_peer(one, two):
 @params((0, 1), (1, 0))
 def test_moved(one, two):
     """nobody is told of an address that has left the context meanwhile:"""
-    with LAB.hosts[one]:
-        watch = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
-                              socket.htons(ETH))
-        watch.setblocking(False)
-        there = socket.socket(AF, TCP, SCTP)
-    with watch, there, sock(TCP, one, proto=SCTP) as here:
-        there.bind((HIP, 7000))
-        there.listen(1)
-        here.connect((HIP, 7000))
+    with associated(one) as watch:
         RT.link_add("dm", "dummy")
         for _ in range(20):
             LAB.vr.move("dm", one)
@@ -137,11 +133,6 @@ def test_moved(one, two):
 @params((0, 1), (1, 0))
 def test_came(one, two):
     """that an address which came from elsewhere went is told here:"""
-    with LAB.hosts[one]:
-        watch = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM,
-                              socket.htons(ETH))
-        watch.setblocking(False)
-        there = socket.socket(AF, TCP, SCTP)
     RT.link_add("dm", "dummy")
     if two:
         LAB.vr.move("dm", two)
@@ -150,10 +141,7 @@ def test_came(one, two):
     RT.link_set("dm", up=False)
     LAB.vr.move("dm", one)
     RT.up("dm")
-    with watch, there, sock(TCP, one, proto=SCTP) as here:
-        there.bind((HIP, 7000))
-        there.listen(1)
-        here.connect((HIP, 7000))
+    with associated(one) as watch:
         told(watch, INIT, MOVES)
         RT.addr_del("dm", MOVES + "/24")
         eq(told(watch, ASCONF, MOVES), [MOVES], "told when it went")

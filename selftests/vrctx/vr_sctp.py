@@ -51,13 +51,18 @@ def packet(sport, dport, vtag, *chunks):
     return (head + struct.pack("<I", crc32c(head + bytes(4) + body)) + body)
 
 
-def chunks_of(pkt):
+def chunks_in(raw):
     """(kind, flags, contents) of the chunks of an SCTP packet."""
-    raw, pos = pkt.body, 12
-    while pkt.proto == SCTP and pos + 4 <= len(raw):
+    pos = 12
+    while pos + 4 <= len(raw):
         kind, flags, size = struct.unpack_from("!BBH", raw, pos)
         yield kind, flags, raw[pos + 4:pos + size]
         pos += max(4, size + 3 & ~3)
+
+
+def chunks_of(pkt):
+    """The same of what came by a Wire, if it is one."""
+    return chunks_in(pkt.body) if pkt.proto == SCTP else iter(())
 
 
 def ports_of(pkt):

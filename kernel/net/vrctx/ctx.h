@@ -237,7 +237,8 @@ int vrctx_dev_watch(void);
 int vrctx_dev_set(struct net_device *dev, struct vrctx *ctx,
 		  struct netlink_ext_ack *extack);
 void vrctx_dev_evict(struct vrctx *ctx);
-int vrctx_dev_place(struct net_device *dev, struct vrctx *ctx);
+/* Whatever kind it is: for who knows that its driver does contexts. RTNL. */
+int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx);
 u32 vrctx_dev_count(const struct net *net);
 void vrctx_read_stats(const struct vrctx *ctx, struct vrctx_stats *sum);
 
@@ -345,6 +346,11 @@ int vrctx_leak_init(void);
  * the socket is in. Odd, as sk_kern_sock has one bit.
  */
 #define VRCTX_KERN_TUNNEL	3
+/* A socket of the kernel that is in context @id, with a reference. 0 or -errno,
+ * -ENETUNREACH if the context is deleted.
+ */
+int vrctx_sock_create_in(struct net *net, u32 id, int family, int type,
+			 int protocol, int kern, struct socket **sockp);
 
 /* conf.c */
 void vrctx_conf_enter(struct net_device *dev);

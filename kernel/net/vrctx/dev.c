@@ -314,7 +314,7 @@ static void vrctx_dev_flush(struct net_device *dev)
 }
 
 /* Move a device that is down. RTNL. */
-static int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
+int vrctx_dev_move(struct net_device *dev, struct vrctx *ctx)
 {
 	int err = ctx ? vrctx_activate(ctx) : 0;
 	u32 old = dev->vrctx;
@@ -347,14 +347,6 @@ assign:
 	vrctx_dev_tell(dev, old);
 
 	return 0;
-}
-
-/* A device that was just made comes into the context, whatever kind it is: its
- * driver is one that knows. RTNL.
- */
-int vrctx_dev_place(struct net_device *dev, struct vrctx *ctx)
-{
-	return vrctx_dev_move(dev, ctx);
 }
 
 /* The kinds of devices whose every packet goes through the places that tag

@@ -91,21 +91,8 @@ int vrctx_mptcp_init(struct sock *sk)
 int vrctx_sock_create_mptcp(struct net *net, u32 id, int family, int protocol,
 			    struct socket **sockp)
 {
-	int err;
-
-	err = __sock_create(net, family, SOCK_STREAM, protocol, sockp,
-			    VRCTX_KERN_TUNNEL);
-	if (err || !id)
-		return err;
-
-	if (!__vrctx_sock_tryhold(net, id)) {
-		sock_release(*sockp);
-		*sockp = NULL;
-		return -ENETUNREACH;
-	}
-	(*sockp)->sk->sk_vrctx = id;
-
-	return 0;
+	return vrctx_sock_create_in(net, id, family, SOCK_STREAM, protocol,
+				    VRCTX_KERN_TUNNEL, sockp);
 }
 
 /* A dead context: no more endpoints, no more connections. Process, may sleep. */

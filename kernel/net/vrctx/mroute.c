@@ -198,5 +198,5 @@ int __vrctx_mr_reg_dev(struct net_device *dev, u32 id)
 {
 	struct vrctx *ctx = vrctx_find_live(dev_net(dev), id);
 
-	return ctx ? vrctx_dev_place(dev, ctx) : -ENETUNREACH;
+	return ctx ? vrctx_dev_move(dev, ctx) : -ENETUNREACH;
 }

@@ -49,8 +49,8 @@ int __vrctx_under_set(struct net_device *dev, u32 id,
 	return 0;
 }
 
-static int vrctx_sock_create_in(struct net *net, u32 id, int family, int type,
-				int protocol, int kern, struct socket **sockp)
+int vrctx_sock_create_in(struct net *net, u32 id, int family, int type,
+			 int protocol, int kern, struct socket **sockp)
 {
 	int err = __sock_create(net, family, type, protocol, sockp, kern);
 
@@ -89,21 +89,6 @@ int vrctx_sock_create_below(struct net *net, u32 id, int family, int type,
 				    id ? VRCTX_KERN_TUNNEL : 1, sockp);
 }
 EXPORT_SYMBOL_GPL(vrctx_sock_create_below);
-
-bool vrctx_below_live(const struct net *net, u32 id)
-{
-	bool live;
-
-	if (!id)
-		return true;
-
-	rcu_read_lock();
-	live = vrctx_find_live(net, id);
-	rcu_read_unlock();
-
-	return live;
-}
-EXPORT_SYMBOL_GPL(vrctx_below_live);
 
 void __vrctx_under_put(struct net_device *dev)
 {
