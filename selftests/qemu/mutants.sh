@@ -46,7 +46,7 @@ while read -r number tests; do
 	word=survived by=-
 	for t in $tests; do
 		become "$number"
-		passes "$t" && continue
+		VR_FIRST=1 passes "$t" && continue
 		become 0
 		by=$t word=seen
 		passes "$t" || word=dirty

@@ -4,7 +4,8 @@
 A test is a function test_*() of the program that calls run(); it passes if it
 returns and fails if an exception leaves it. No test waits by the clock:
 wait() polls a condition up to a deadline, and a program that exceeds its time
-limit prints where it hangs and fails.
+limit prints where it hangs and fails. VR_FIRST=1: nothing is run after the
+first that fails.
 """
 import errno
 import faulthandler
@@ -155,6 +156,8 @@ def run(scope, limit=60):
             for line in traceback.format_exc().rstrip().split("\n"):
                 print("# " + line)
             sys.stdout.flush()
+            if os.environ.get("VR_FIRST") == "1":
+                break
     faulthandler.cancel_dump_traceback_later()
     if failed:
         sys.exit(FAIL)
