@@ -148,11 +148,13 @@ static void vrctx_purge_raw(struct raw_hashinfo *hashinfo,
 }
 
 /* Fragments of packets that will never be whole */
-void vrctx_purge_frags(struct fqdir *fqdir, u32 id, bool ipv6)
+void vrctx_purge_frags(struct fqdir *fqdir, u32 id)
 {
 	struct rhashtable_iter hti;
 	struct inet_frag_queue *fq;
 
+	/* pairs with inet_frag_late() */
+	smp_mb();
 	if (!atomic_read(&fqdir->rhashtable.nelems))
 		return;
 
@@ -166,8 +168,7 @@ void vrctx_purge_frags(struct fqdir *fqdir, u32 id, bool ipv6)
 				break;
 			continue;
 		}
-		if (ipv6 ? fq->key.v6.vrctx != id :
-			   fq->key.v4.vif != vrctx_l3dom(id))
+		if (inet_frag_vrctx(fq) != id)
 			continue;
 		spin_lock_bh(&fq->lock);
 		inet_frag_kill(fq, &refs);
@@ -231,12 +232,11 @@ void vrctx_purge(struct vrctx *ctx)
 {
 	struct net *net = ctx->net;
 
-	vrctx_purge_frags(net->ipv4.fqdir, ctx->id, false);
+	vrctx_purge_frags(net->ipv4.fqdir, ctx->id);
 #if IS_ENABLED(CONFIG_IPV6)
 	if (ipv6_mod_enabled())
-		vrctx_purge_frags(net->ipv6.fqdir, ctx->id, true);
+		vrctx_purge_frags(net->ipv6.fqdir, ctx->id);
 #endif
-	inetpeer_purge_vif(net->ipv4.peers, vrctx_l3dom(ctx->id));
 	vrctx_purge_notify(ctx);
 	vrctx_purge_socks(ctx);
 	vrctx_xfrm_purge(ctx);
