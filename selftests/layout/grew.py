@@ -54,8 +54,6 @@ GREW = {
     "nf_conn": ("cache", "the zone has the context, of each direction; the free "
                 "pointer is in the object, the stride stays"),
     "nf_conntrack_expect": ("tight", "the zone has the context"),
-    "nf_conntrack_net": ("kmalloc", "how many connections and expectations "
-                         "those of contexts are"),
     "nf_conntrack_zone": (None, "the context of each direction"),
     "nexthop": ("kmalloc", _KEY),
     "nh_config": (None, "the context that a request is about"),

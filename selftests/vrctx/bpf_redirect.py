@@ -7,19 +7,16 @@ Guards __bpf_redirect_neigh(), and that frames take the context of the device
 that receives them.
 """
 import contextlib
-import fcntl
-import socket
 import struct
-import subprocess
 
-from vr_bpf import (AT_TCX, AT_TCX_EGRESS, AT_XDP, CLONE_REDIRECT, INGRESS, REDIRECT,
+from vr_bpf import (AT_TCX, AT_XDP, CLONE_REDIRECT, INGRESS, REDIRECT,
                     REDIRECT_NEIGH, REDIRECT_PEER, SCHED_CLS, XDP,
                     XDP_SKB_MODE, Prog, at_stack, call, copy, ins, mov, on_stack)
 from vr_fam import AF, FORWARD, ip, packed
-from vr_hdr import BROADCAST, ETH
-from vr_net import HIP, RIP, RNET, UDP, Lab, Netns, readable, serve, sock
+from vr_hdr import BROADCAST
+from vr_net import HIP, RIP, RNET, UDP, Lab, Netns, readable, serve
 from vr_nl import Vrctx, table_of
-from vr_pkt import HMAC, Wire, ip_packet, udp_datagram
+from vr_pkt import HMAC, Wire
 from vr_rt import sysctl
 from vr_tap import eq, params, run, wait
 
@@ -29,9 +26,8 @@ ALL = (0, 1, 2)
 # what is redirected is not forwarded besides
 sysctl(FORWARD, 0)
 W = {n: Wire(LAB, n) for n in ALL}
-INDEX = {n: RT.ifindex(W[n].dev) for n in ALL} | {"lo": RT.ifindex("lo")}
+INDEX = {n: RT.ifindex(W[n].dev) for n in ALL}
 PORT = 7000
-TUNSETIFF, TAP = 0x400454ca, 0x1002      # IFF_TAP | IFF_NO_PI
 FAR, GATE = "10.9.0.1", "10.0.0.{}"
 PAIRS = [(one, two) for one in ALL for two in ALL]
 # the way to FAR is another one in each context
@@ -42,11 +38,11 @@ for num in ALL:
 
 
 @contextlib.contextmanager
-def program(ctx, code, kind=SCHED_CLS, where=AT_TCX):
+def program(ctx, code, kind=SCHED_CLS):
     """All that comes to the device of the context goes by the program."""
     with Prog(kind, copy(6, 1) + code + ins(0x95)) as prog:
         with prog.link(AT_XDP, INDEX[ctx], XDP_SKB_MODE) if kind == XDP else \
-                prog.attached(where, INDEX[ctx]):
+                prog.attached(AT_TCX, INDEX[ctx]):
             yield
 
 
@@ -116,89 +112,6 @@ def test_in(name, one, two):
         for n in ALL:
             W[n].sync()
             eq(readable(servers[n]), None, f"received in {n}")
-
-
-# ---- the loopback device, which is in all contexts ----
-
-@contextlib.contextmanager
-def only_served(ctx, data):
-    """What is sent in the block is received in the context, nowhere else."""
-    with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(serve(n, PORT, UDP)) for n in ALL]
-        yield
-        eq(servers[ctx].recv(9), data, "received")
-        for n in ALL:
-            W[n].sync()
-            eq(readable(servers[n]), None, f"received in {n}")
-
-
-def frame(data):
-    """One that lo takes as well: it has no address."""
-    return BROADCAST + HMAC + ETH.to_bytes(2, "big") \
-        + ip_packet(17, udp_datagram(4000, PORT, data))
-
-
-@params(*[(name, flags, n) for name in HELPERS for flags in (0, INGRESS)
-          for n in ALL if name != "XDP" or not flags])
-def test_lo(name, flags, ctx):
-    """what goes to lo stays in the context that it was in:"""
-    kind, code = HELPERS[name]
-    with only_served(ctx, b"cable"), program(ctx, code("lo", flags), kind):
-        W[ctx].sock.send(frame(b"cable"))
-
-
-@params(*[(name, n) for name in list(HELPERS)[:2] for n in ALL])
-def test_lo_from_lo(name, ctx):
-    """so does what comes from there:"""
-    code = HELPERS[name][1]("lo", INGRESS)
-    # what is routed once more has an address of this host
-    sysctl("net.ipv4.conf.lo.accept_local", 1)
-    with only_served(ctx, b"again"), sock(UDP, ctx) as one, \
-            program("lo", code, where=AT_TCX_EGRESS):
-        one.sendto(b"again", (RIP, PORT))
-
-
-@params(*ALL)
-def test_lo_sent(ctx):
-    """what somebody in 0 sends out of a device is of that:"""
-    code = HELPERS["bpf_redirect"][1]("lo", INGRESS)
-    with only_served(ctx, b"sent"), program(ctx, code, where=AT_TCX_EGRESS), \
-            socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as one:
-        one.bind((W[ctx].dev, 0))
-        one.send(frame(b"sent"))
-
-
-@params(*[(ctx, how) for ctx in ALL for how in ("ingress", "egress")])
-def test_lo_mirred(ctx, how):
-    """the same goes for the action of tc:"""
-    def tc(*cmd):
-        subprocess.run(("tc", *cmd), check=True)
-    dev = W[ctx].dev
-    with only_served(ctx, b"tc"):
-        tc("qdisc", "add", "dev", dev, "clsact")
-        try:
-            tc("filter", "add", "dev", dev, "ingress", "matchall", "action",
-               "mirred", how, "redirect", "dev", "lo")
-            W[ctx].sock.send(frame(b"tc"))
-        finally:
-            tc("qdisc", "del", "dev", dev, "clsact")
-
-
-@params(*ALL)
-def test_lo_tap(ctx):
-    """a tap device runs XDP before the frame is received:"""
-    with open("/dev/net/tun", "rb+", buffering=0) as tap:
-        fcntl.ioctl(tap, TUNSETIFF, struct.pack("=16sH22x", b"tap", TAP))
-        index = RT.ifindex("tap")
-        if ctx:
-            LAB.vr.move("tap", ctx)
-        RT.link_set("tap", up=True)
-        with only_served(ctx, b"tap"), \
-                Prog(XDP, HELPERS["XDP"][1]("lo", 0) + ins(0x95)) as prog, \
-                prog.link(AT_XDP, index):
-            # one that may block does not go by the driver's own XDP
-            tap.write(frame(b"tap"))
-    RT.index.pop("tap", None)
 
 
 @params(*ALL)

@@ -17,11 +17,11 @@ from vr_fam import (CONF, ECHO_REPLY, ECHO_REQUEST, EXT_ECHO, EXT_REPLY,
                     PORT_UNREACH, PROTO_UNREACH, RATELIMIT, RATEMASK, RECVERR,
                     SOL, TOO_BIG, UNREACH, ip, only, packed, pick, ratemask)
 from vr_nl import table_of
-from vr_net import (HIP, RAW, RIP, TCP, UDP, Lab, connect, errqueue, get_ctx,
-                    inside, readable, sock)
+from vr_net import (HIP, RAW, RIP, TCP, UDP, Lab, errqueue, get_ctx, readable,
+                    sock)
 from vr_pkt import (ACK, HMAC, PSH, RST, Peer, Wire, csum, icmp, ip_packet,
                     quote, redirect, udp_datagram)
-from vr_rt import Rtnl, sysctl
+from vr_rt import sysctl
 from vr_tap import Skip, check, eq, params, refused, run, wait
 
 LAB = Lab(1, 2, hosts=False)
@@ -376,24 +376,6 @@ def test_timestamps(ctx, other):
     for num, addrs in ((ctx, here), (other, there)):
         for addr in addrs:
             LAB.rt.addr_del(W[num].dev, addr + "/32")
-
-
-@only(4)
-def test_broadcast_elsewhere():
-    """an error on lo about what is a broadcast address in another context"""
-    addr = "172.30.0.255"
-    sysctl("net.ipv4.icmp_ignore_bogus_error_responses", 0)
-    LAB.rt.addr(W[0].dev, "172.30.0.1/24", brd=addr)
-    with inside(1):
-        view = Rtnl()
-    view.addr("lo", f"{addr}/32")
-    with connect((addr, 9), 1, kind=UDP) as one:
-        one.send(b"anybody there?")
-        refused(E.ECONNREFUSED, "receive", one.recv, 1)
-    view.addr_del("lo", f"{addr}/32")
-    view.close()
-    LAB.rt.addr_del(W[0].dev, "172.30.0.1/24")
-    sysctl("net.ipv4.icmp_ignore_bogus_error_responses", 1)
 
 
 run(globals(), limit=60)

@@ -4,11 +4,10 @@
 """L2TP: tunnels and sessions are of the context of who made them.
 
 Guards the tables of net/l2tp/l2tp_core.c, the sockets of net/l2tp/l2tp_ip.c and
-l2tp_ip6.c, the generic netlink family and the file in debugfs.
+l2tp_ip6.c, and the generic netlink family.
 """
 import contextlib
 import errno as E
-import re
 import socket
 import struct
 
@@ -427,24 +426,6 @@ def test_ppp():
             check("context" in err.extack, "no extack text")
     with inside(1):                     # AF_PPPOX, PX_PROTO_OL2TP
         refused(E.EAFNOSUPPORT, "socket", socket.socket, 24, UDP, 1)
-
-
-def test_debugfs():
-    """who opens the file sees the tunnels and sessions of the own context"""
-    def shown(num):
-        with inside(num), open("/sys/kernel/debug/l2tp/tunnels",
-                               encoding="ascii") as f:
-            text_of = f.read()
-        return re.findall(r"(TUNNEL \d+ peer|  SESSION \d+, peer)", text_of)
-    with cleaned():
-        for num in ALL:
-            NL[num].tunnel(10 + num)
-            NL[num].session(10 + num, 100 + num, f"t{num}")
-        for num in ALL:
-            eq(shown(num), [f"TUNNEL {10 + num} peer",
-                            f"  SESSION {100 + num}, peer"], f"in {num}")
-    for num in ALL:
-        eq(shown(num), [], f"in {num}, after")
 
 
 def test_path_mtu():

@@ -498,24 +498,4 @@ def test_bucket():
         LAB.vr.delete(n)
 
 
-def test_shared_gone():
-    """a context works where the address that all share has been deleted"""
-    lab = Lab(hosts=False)
-    lab.rt.addr_del("lo", SHARED[0])
-    for up in (True, False):
-        lab.vr.new(7)
-        lab.rt.link_set("lo", up=up)
-        lab.rt.link_add("d7", "dummy")
-        lab.vr.move("d7", 7)
-        lab.rt.addr("d7", LOBITS)
-        lab.rt.up("d7")
-        lab.rt.link_set("lo", up=True)
-        with sock(UDP, 7, (LO, 9)) as one:
-            one.sendto(b"mine", (ip(LO), 9))
-            eq(one.recv(9), b"mine", "received")
-        lab.rt.link_del("d7")
-        lab.vr.delete(7)
-    LAB.ns.join()
-
-
 run(globals(), 120)

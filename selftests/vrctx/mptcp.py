@@ -157,32 +157,6 @@ def test_join_cookie_stolen(one, two):
     close(sa, la, sb, lb)
 
 
-@params(*PAIRS)
-def test_join_cookie_slots(one, two):
-    """nor does it where the other has written over what was kept:"""
-    pa, sa, la = hand_made(one)
-    pb, sb, lb = hand_made(two)
-    sysctl("net.ipv4.tcp_syncookies", 2)
-    try:
-        join = Join(W[one], 4400, PORT, isn=5000)
-        pkt = join.join_syn(pa)
-        # COOKIE_JOIN_SLOTS is 1024: of so many one is in the same, mostly
-        for num in range(3072):
-            Join(W[two], 10000 + num, PORT, isn=num << 16).join_sent(pb)
-            if num % 64 == 63:          # as many answers as a socket takes
-                W[two].sync()
-        had = counter("MPJoinAckHMacFailure")
-        join.join_ack(pkt)
-        W[one].sync()
-        eq(counter("MPJoinAckHMacFailure"), had, "taken for the other's")
-        eq(subflows(sb), 0, "subflows of the other")
-    finally:
-        sysctl("net.ipv4.tcp_syncookies", 1)
-    done(one, pa, join)
-    done(two, pb)
-    close(sa, la, sb, lb)
-
-
 # ---- SO_VRCTX ----
 
 def test_move():

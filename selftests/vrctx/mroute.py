@@ -43,7 +43,6 @@ FAMILY = pick(128, 129)                         # RTNL_FAMILY_IPMR, IP6MR
 DEFAULT = pick(253, 254)                        # what the default table is called
 EVENTS, REPORTS = pick((6, 30), (10, 31))       # RTNLGRP_*_MROUTE, *_MROUTE_R
 RTM_NEWCACHEREPORT = 96
-COMPAT = 252                                    # RT_TABLE_COMPAT
 
 
 class Daemon:
@@ -184,15 +183,14 @@ def entries(rt, table=0, family=FAMILY):
 
 def entry(body):
     got = parse(body[12:])
-    table = struct.unpack("=I", got[15])[0]
-    eq(body[4], table if table < 256 else COMPAT, "table in 8 bits")
     hops, outs = got.get(9, b""), set()
     while hops:
         size, _, _, idx = struct.unpack_from("=HBBi", hops)
         outs.add(idx)
         hops = hops[size:]
     iif = struct.unpack("=i", got[3])[0] if 3 in got else None
-    return ((table, unpacked(got[2]), unpacked(got[1])), (iif, outs))
+    return ((struct.unpack("=I", got[15])[0], unpacked(got[2]),
+             unpacked(got[1])), (iif, outs))
 
 
 def wanted(ctx, table=None):

@@ -232,41 +232,4 @@ def test_moved():
     RT.link_del("x0")
 
 
-def asked_for(dev, group):
-    """How many want all frames of the device, and whether it is in the group."""
-    count, = struct.unpack("=I", RT.link(dev)[30])
-    with open("/proc/thread-self/net/dev_mcast", encoding="ascii") as f:
-        return count, any(dev in line and group.hex() in line for line in f)
-
-
-@params("move", "delete")
-def test_moved_memberships(how):
-    """what a socket asked of a device goes when this leaves, by"""
-    group = b"\1\0\x5e\1\2\3"
-    LAB.vr.new(5)
-    RT.link_add("x0", "dummy")
-    LAB.vr.move("x0", 5)
-    with tap(5) as one, tap(0) as ear:
-        def join(who, kind, addr=b""):
-            who.setsockopt(SOL_PACKET, 1, struct.pack(
-                "=iHH8s", RT.ifindex("x0"), kind, len(addr), addr))
-
-        join(ear, 1)                            # PACKET_MR_PROMISC
-        join(one, 1)
-        join(one, 0, group)                     # PACKET_MR_MULTICAST
-        eq(asked_for("x0", group), (2, True), "before")
-        if how == "move":
-            LAB.vr.move("x0", 1)
-        else:
-            LAB.vr.delete(5, force=True)
-        eq(asked_for("x0", group), (1, False), "after")
-        refused(E.ENODEV, "once more", join, one, 1)
-        one.close()
-        eq(asked_for("x0", group), (1, False), "closed")
-    eq(asked_for("x0", group), (0, False), "both closed")
-    RT.link_del("x0")
-    if how == "move":
-        LAB.vr.delete(5)
-
-
 run(globals())

@@ -20,7 +20,7 @@ import traceback
 import vr_nl as nl
 from vr_fam import AF, ip, only, pick, proc_net
 from vr_net import (ANY, LIBC, TCP, UDP, Lab, Netns, enter, get_ctx, inside,
-                    libc, mounted, set_ctx, sock, whoami)
+                    libc, set_ctx, sock, whoami)
 from vr_tap import Skip, check, eq, refused, run
 
 LAB = Lab(5, 6, hosts=False)
@@ -419,15 +419,6 @@ def test_left_sysctl():
     left(lambda: os.open(path, os.O_RDONLY),
          lambda fd: refused((E.EPERM, E.EACCES), "read", os.pread, fd, 9, 0))
     LAB.rt.link_del("d5")
-
-
-@only(4)
-def test_left_sysfs():
-    """nor devices in a sysfs of the old one"""
-    with mounted("sysfs") as top:
-        left(lambda: None, lambda _: eq(
-            set(os.listdir(f"{top}/class/net")) - {"bonding_masters"}, {"lo"},
-            "devices"))
 
 
 @only(4)

@@ -7,7 +7,6 @@ Guards sctp_copy_local_addr_list(), sctp_inetaddr_event(),
 sctp_inet6addr_event() and the queue of addresses that came and went.
 """
 import contextlib
-import errno as E
 import socket
 import time
 
@@ -27,17 +26,11 @@ LATER = {1: "10.8.1.1", 0: "10.8.0.1"}
 MOVES, BOTH = "10.9.0.1", "10.9.1.1"
 NAMES = {packed(ip(a)): a for a in (*FIRST.values(), *LATER.values(), MOVES,
                                     BOTH)}
-
-def dynamic(ns):
-    """Associations there tell of addresses that come and go."""
+for ns in (LAB.ns, *LAB.hosts.values()):
     with ns:
         for key in ("addip_enable", "addip_noauth_enable",
                     "default_auto_asconf"):
             sysctl(f"net.sctp.{key}", 1)
-
-
-for one_ns in (LAB.ns, *LAB.hosts.values()):
-    dynamic(one_ns)
 # SCTP tells of an address half a second after it came. Peers that are told of
 # 127.0.0.1 send to themselves there, and hang up.
 RT.addr_del("lo", "127.0.0.1/8")
@@ -153,61 +146,6 @@ def test_came(one, two):
         RT.addr_del("dm", MOVES + "/24")
         eq(told(watch, ASCONF, MOVES), [MOVES], "told when it went")
     RT.link_del("dm")
-
-
-def new_again(num):
-    try:
-        LAB.vr.new(num)
-    except OSError as err:
-        eq(err.errno, E.EBUSY, "new context")
-        return False
-    return True
-
-
-def test_number_again():
-    """nobody is told what went in a deleted context of the same number"""
-    LAB.vr.new(3)
-    LAB.hosts[3] = LAB.add_host(3)
-    dynamic(LAB.hosts[3])
-    for dev in ("d3", "dm"):
-        RT.link_add(dev, "dummy")
-    for _ in range(20):
-        LAB.vr.move("d3", 3)
-        for dev in ("d3", "dm"):
-            RT.up(dev)
-            RT.addr(dev, BOTH + "/24")
-        # until it is known, to say that it went would be to say nothing
-        with associated(0) as watch:
-            RT.addr("d0", LATER[0] + "/24")
-            told(watch, ASCONF, LATER[0])
-            RT.addr_del("d0", LATER[0] + "/24")
-        start = time.monotonic()
-        RT.addr_del("d3", BOTH + "/24")
-        LAB.vr.delete(3, force=True)
-        wait(lambda: new_again(3), "the number to be free")
-        RT.link_set("dm", up=False)
-        for dev in ("dm", "v3"):
-            LAB.vr.move(dev, 3)
-            RT.up(dev)
-        with associated(3) as watch:
-            told(watch, INIT, BOTH)
-            # else it may have been told before
-            soon = time.monotonic() - start < 0.4
-            RT.addr("dm", LATER[1] + "/24")
-            got = told(watch, ASCONF, LATER[1])
-        RT.addr_del("dm", LATER[1] + "/24")
-        RT.addr_del("dm", BOTH + "/24")
-        LAB.vr.delete(3, force=True)
-        wait(lambda: new_again(3), "the number to be free")
-        RT.link_set("v3", up=False)
-        LAB.vr.move("v3", 3)
-        RT.up("v3")
-        if soon:
-            break
-    eq(got, [LATER[1]], "told")
-    check(soon, "too slow to make the context again in time")
-    for dev in ("d3", "dm"):
-        RT.link_del(dev)
 
 
 run(globals(), limit=120)

@@ -12,10 +12,10 @@ import fcntl
 import socket
 import struct
 
-from vr_fam import AF, ip, only, packed, pick
+from vr_fam import AF, ip, packed, pick
 from vr_net import HIP, RIP, UDP, Lab, inside, sock
 from vr_nl import NLM_F_ACK, attr, u32
-from vr_rt import Rtnl, sysctl
+from vr_rt import Rtnl
 from vr_tap import check, eq, params, refused, run, wait
 from vr_tun import Ends, below, dress, path_mtus, too_big
 
@@ -194,40 +194,6 @@ def test_path_mtu():
         eq(path_mtus(0, 1), [1500, 1300], "in 1")
         too_big(LAB, 0, *said)
         eq(path_mtus(0, 1), [1300, 1300], "in 0")
-
-
-@only(4)
-def test_error_inside():
-    """an error for who sent what is inside looks for him in the context"""
-    def answered():
-        """Has the context an error left to send? One about a closed port."""
-        with LAB.hosts[1], sock(UDP) as one:
-            one.connect((RIP, 9))
-            one.send(b"anybody there?")
-            try:
-                one.recv(1)
-            except (ConnectionRefusedError, TimeoutError) as err:
-                return err.errno == E.ECONNREFUSED
-        return False
-
-    near, far = INNER["sit"][1:3]
-    sysctl("net.ipv4.icmp_ratelimit", 0)
-    sysctl("net.ipv4.icmp_ratemask", 1 << 3)    # unreachable
-    sysctl("net.ipv6.icmp.ratemask", "1")
-    check(answered(), "no error")
-    sysctl("net.ipv4.icmp_msgs_per_sec", 0)     # there are some 50 left
-    with cleaned():
-        near_end(1, "sit")
-        with sock(UDP, 1, (near, 7000), af=socket.AF_INET6) as one:
-            for _ in range(200):        # the host has no tunnel, and says so
-                one.sendto(b"where to?", (far, 7000))
-                below(LAB, 1)
-    # he is the host itself: what he would be told is not among them
-    check(answered(), "errors inside count where he is not")
-    for key, val in (("icmp_ratelimit", 1000), ("icmp_msgs_per_sec", 1000),
-                     ("icmp_ratemask", 0)):
-        sysctl(f"net.ipv4.{key}", val)
-    sysctl("net.ipv6.icmp.ratemask", "127")
 
 
 def test_refused():

@@ -6,16 +6,15 @@
 Guards ipgre_open() and vxlan_igmp_join().
 """
 import contextlib
-import errno as E
 
 import vr_nl as nl
-from vr_fam import V6, ip, only, packed, pick
+from vr_fam import V6, ip, packed, pick
 from vr_hdr import GROUPS
 from vr_net import RIP, Lab, inside
 from vr_nl import u32
 from vr_pkt import Wire
 from vr_rt import Rtnl
-from vr_tap import eq, params, refused, run, wait
+from vr_tap import eq, params, run, wait
 
 LAB = Lab(1, 2, hosts=False)
 ALL = (0, 1, 2)
@@ -54,18 +53,6 @@ def test_join(kind, ctx):
     for n in ALL:
         if n != ctx:
             eq(reports(W[n]), [], f"reports in {n}")
-    LAB.rt.link_del("t0")
-
-
-@only(4)
-def test_loopback():
-    """no group of GRE on the loopback device in a context"""
-    LAB.rt.link_add("t0", "gre", KINDS["gre"](1))
-    LAB.rt.link_set("t0", up=True)
-    with inside(1), contextlib.closing(Rtnl()) as rt:
-        rt.link_add("t1", "gre", KINDS["gre"](1))
-        refused(E.EADDRNOTAVAIL, "up", rt.link_set, "t1", True)
-        rt.link_del("t1")
     LAB.rt.link_del("t0")
 
 

@@ -323,53 +323,15 @@ def test_closed():
             refused(E.EOPNOTSUPP, name, read, 1, name)
             read(0, name)
     RT.link_add("bo1", "bond")          # not made by the helpers of /proc/net
-    check(read(0, "bonding/bo1"), "bond")
-    LAB.vr.move("bo1", 1)
     refused(E.EOPNOTSUPP, "of a bond", read, 1, "bonding/bo1")
+    check(read(0, "bonding/bo1"), "bond")
     RT.link_del("bo1")
     for name in ("softnet_stat", "psched", "stat/rt_cache"):
         eq(len(read(1, name).split()) > 3, True, name)
     if V6:
+        refused(E.ENODEV, "counters of a foreign device", read, 1,
+                f"dev_snmp6/{W[2].dev}")
         check(read(1, f"dev_snmp6/{W[1].dev}"), "counters")
-
-
-def entries(ctx, name):
-    with inside(ctx):
-        return set(os.listdir(f"/proc/thread-self/net/{name}"))
-
-
-@params(*pick([("bonding", "bond")],
-              [("bonding", "bond"), ("dev_snmp6", "dummy")]))
-def test_named_after_devices(name, kind):
-    """files are there that are called like devices of the context, in"""
-    devs = {n: f"dev{n}" for n in ALL}
-    for n, dev in devs.items():
-        RT.link_add(dev, kind)
-        if n:
-            LAB.vr.move(dev, n)
-    for n in ALL:
-        eq(entries(n, name) & set(devs.values()),
-           {devs[n]} if n else set(devs.values()), f"listed in {n}")
-        with inside(n):
-            found = {m for m, dev in devs.items() if os.access(
-                f"/proc/thread-self/net/{name}/{dev}", os.F_OK)}
-        eq(found, {n} if n else set(ALL), f"found in {n}")
-    if name == "dev_snmp6":
-        eq(entries(1, name) & OWN[1], OWN[1], "own ones, listed in 1")
-    for dev in devs.values():
-        RT.link_del(dev)
-
-
-@only(6)
-def test_counters_opened():
-    """counters of a device that has left the context cannot be read"""
-    RT.link_add("dev1", "dummy")
-    LAB.vr.move("dev1", 1)
-    with inside(1), open("/proc/thread-self/net/dev_snmp6/dev1",
-                         encoding="ascii") as f:
-        LAB.vr.move("dev1", 2)
-        refused(E.ENODEV, "counters of a foreign device", f.read)
-    RT.link_del("dev1")
 
 
 @only(6)

@@ -19,8 +19,8 @@ NUMBER = {"x86_64": 321, "aarch64": 280, "riscv64": 280}
 ARRAY, SOCKMAP, SOCKHASH = 2, 15, 18
 SOCKET_FILTER, SCHED_CLS, XDP, CGROUP_SKB, SOCK_ADDR, SK_LOOKUP = (1, 3, 6, 8,
                                                                    18, 30)
-AT_EGRESS, AT_CONNECT, AT_SK_LOOKUP, AT_XDP = 1, pick(10, 11), 36, 37
-AT_TCX, AT_TCX_EGRESS = 46, 47
+AT_EGRESS, AT_CONNECT, AT_SK_LOOKUP, AT_XDP, AT_TCX = (1, pick(10, 11), 36, 37,
+                                                       46)
 XDP_SKB_MODE = 2
 # Helper functions
 FIND_ELEM, FIB_LOOKUP, SK_LOOKUP_TCP, SK_LOOKUP_UDP, SK_RELEASE = (1, 69, 84,

@@ -157,9 +157,9 @@ class Dhost(Netlink):
 class Binder(threading.Thread):
     """bind() in a thread of its own; .result is 0 or the errno."""
 
-    def __init__(self, ctx, port, kind=TCP, addr=SHARED, proto=0):
+    def __init__(self, ctx, port, kind=TCP, addr=SHARED):
         super().__init__()
-        self.sock = sock(kind, ctx, af=family_of(addr), proto=proto)
+        self.sock = sock(kind, ctx, af=family_of(addr))
         self.to, self.result = (addr, port), None
         self.start()
 

@@ -262,16 +262,12 @@ class Join(Peer):
     """A further subflow of the connection that @first is of."""
     nonce = b"once"
 
-    def join_sent(self, first):
-        """Send a SYN that joins."""
+    def join_syn(self, first):
+        """Send a SYN that joins; the answer."""
         self.first = first
         self.send(SYN, options=option(
             b"\x10\x07", first.token, self.nonce))
         self.seq += 1
-
-    def join_syn(self, first):
-        """The same; the answer."""
-        self.join_sent(first)
         pkt = self.wire.expect(self.mine, "answer to a SYN")
         self.ack = pkt.seq + 1
         return pkt

@@ -17,7 +17,6 @@ import os
 import random
 import socket
 import struct
-import tempfile
 import traceback
 
 from vr_fam import AF, RATEMASK, V6, ip, ratemask
@@ -27,7 +26,6 @@ from vr_tap import require, slow, wait
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
-MNT_DETACH = 2
 # Seconds that a socket waits for what has to come
 TIMEOUT = 10 * slow()
 # Router and host on every link, without and with the length of the prefix
@@ -135,17 +133,6 @@ def inside(ctx):
         yield
     finally:
         enter(before)
-
-
-@contextlib.contextmanager
-def mounted(kind):
-    """A file system for this namespace: where it is."""
-    with tempfile.TemporaryDirectory() as where:
-        libc("mount", kind.encode(), where.encode(), kind.encode(), 0, None)
-        try:
-            yield where
-        finally:
-            libc("umount2", where.encode(), MNT_DETACH)
 
 
 # ---- sockets ----
@@ -310,8 +297,7 @@ def serve(ctx, port, kind=TCP, addr=RIP):
                 reuse=kind == TCP)
 
 
-__all__ = ["ANY", "CLONE_NEWNET", "HIP", "HNET", "LIBC", "Lab", "Netns", "RAW",
-           "RIP", "RNET", "TCP", "UDP", "both_run", "cmsg_ctx", "connect",
-           "enter", "errqueue", "get_ctx", "inside", "libc", "mounted",
-           "pending", "readable", "send_ctx", "serve", "set_ctx", "sock",
-           "whoami"]
+__all__ = ["ANY", "HIP", "HNET", "LIBC", "Lab", "Netns", "RAW", "RIP", "RNET",
+           "TCP", "UDP", "both_run", "cmsg_ctx", "connect", "enter", "errqueue",
+           "get_ctx", "inside", "libc", "pending", "readable", "send_ctx",
+           "serve", "set_ctx", "sock", "whoami"]

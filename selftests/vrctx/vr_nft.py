@@ -7,20 +7,17 @@ a named one into the rule.
 import contextlib
 import ipaddress
 import json
-import os
 import re
 import struct
 import subprocess
 
-from vr_fam import ip, pick
-from vr_net import CLONE_NEWNET, RIP, UDP, Netns, libc, readable, sock
+from vr_fam import pick
+from vr_net import RIP, UDP, readable, sock
 from vr_nl import Netlink, attr, parse
 from vr_tap import eq
 
 IP = pick("ip", "ip6")
 ICMPX = pick("icmp", "icmpv6")
-LO = ip("127.0.0.1")
-FIRST = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 
 
 def nft(rules, *argv):
@@ -92,59 +89,6 @@ def conns(dport=None):
     """The connections that the process sees, those to a port if one is said."""
     return [c for c in map(Conn, proc("nf_conntrack"))
             if dport is None or c.orig and c.orig[3] == dport]
-
-
-def expected(helper):
-    """Whose expectations of a helper there are."""
-    return sorted(int((line.split("vrctx=") + ["0"])[1])
-                  for line in proc("nf_conntrack_expect")
-                  if f" {helper}" in line)
-
-
-@contextlib.contextmanager
-def of_machine(path, val):
-    """A file that only the first namespace has, or may write, says that."""
-    def put(new):
-        libc("setns", FIRST, CLONE_NEWNET)
-        try:
-            with open(path, "r+", encoding="ascii") as f:
-                old = f.read()
-                f.seek(0)
-                f.write(str(new))
-        finally:
-            Netns.current.join()
-        return old
-
-    before = put(val)
-    try:
-        yield
-    finally:
-        put(before)
-
-
-# ---- a full table ----
-
-TRACK = chain("prerouting", "ct state established") \
-    + chain("output", "ct state established")
-
-
-def maximum(what, num):
-    return of_machine(f"/proc/sys/net/netfilter/nf_conntrack_{what}", num)
-
-
-def begin(ctx, num, first=20000):
-    """Connections in a context, to ports from the first one on."""
-    with sock(UDP, ctx) as one:
-        for port in range(first, first + num):
-            try:
-                one.sendto(b"x", (LO, port))
-            except PermissionError:
-                pass
-
-
-def owned(ctx):
-    """How many connections the context has."""
-    return sum(c.ctx == ctx for c in conns())
 
 
 # ---- ways back ----

@@ -8,13 +8,10 @@
 The way to 10.1.0.0/24 has another MTU in each context. Guards rpfilter_mt(),
 rpfilter_lookup_reverse6(), tcpmss_reverse_mtu() and get_tcpmss(), and what
 keeps the addresses of contexts apart in recent_mt() and hashlimit_init_dst().
-What packets put into sets of ipset is of context 0: ip_set_add(), ip_set_del()
-and ip_set_test().
 """
 import contextlib
-import subprocess
 
-from vr_fam import FORWARD, only, pick
+from vr_fam import FORWARD, pick
 from vr_net import HIP, Lab
 from vr_nft import chain, networks, only_own, rules, xtables
 from vr_pkt import SYN, Wire
@@ -138,51 +135,6 @@ def test_hashlimit():
         for ctx in ALL:
             eq([forwarded(ctx, 87), forwarded(ctx, 87)], [True, False],
                f"the first and the second in {ctx}")
-
-
-def ipset(line):
-    return subprocess.run(["ipset", *line.split()], check=True, text=True,
-                          stdout=subprocess.PIPE).stdout
-
-
-@contextlib.contextmanager
-def ipset_of(line):
-    """A set, called s."""
-    ipset("create s " + line)
-    try:
-        yield
-    finally:
-        ipset("destroy s")
-
-
-@params(1, 2)
-def test_set(ctx):
-    """ipset: a packet of a context puts nothing into a set and takes nothing:"""
-    rule = ["filter", "FORWARD", "-p", "udp", "--dport"]
-    with ipset_of("hash:ip family " + pick("inet", "inet6")), \
-         xtables(*rule, "89", "-j", "SET", "--add-set", "s", "src"), \
-         xtables(*rule, "90", "-m", "set", "--match-set", "s", "src", "-j",
-                 "DROP"), \
-         xtables(*rule, "91", "-j", "SET", "--del-set", "s", "src"):
-        eq([forwarded(n, port) for n, port in
-            ((ctx, 89), (0, 90), (0, 89), (0, 90), (ctx, 91), (0, 90))],
-           [True, True, True, False, True, False], "of context 0 alone")
-        # what is in a set counts for all that the rule sees
-        eq(forwarded(ctx, 90), False, "what context 0 put there")
-        eq([forwarded(0, port) for port in (91, 90)], [True, True],
-           "taken by context 0")
-
-
-@only(4)
-def test_set_completed():
-    """ipset: nor does it complete an address by that of its Ethernet frame"""
-    with ipset_of("bitmap:ip,mac range 10.1.0.0/24"), xtables(
-            "filter", "FORWARD", "-p", "udp", "--dport", "92", "-m", "set",
-            "--match-set", "s", "src,src", "-j", "DROP"):
-        ipset("add s 10.1.0.2")
-        for ctx in (1, 2, 0):
-            eq(forwarded(ctx, 92), False, f"in {ctx}")
-            eq("10.1.0.2," in ipset("list s"), ctx == 0, f"complete by {ctx}")
 
 
 run(globals())
