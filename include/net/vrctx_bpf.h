@@ -11,7 +11,6 @@
 #define _NET_VRCTX_BPF_H
 
 #include <linux/bpf.h>
-#include <linux/etherdevice.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <net/vrctx.h>
@@ -52,34 +51,6 @@ static inline u32 xdp_vrctx(const struct xdp_buff *xdp)
 #define vrctx_bpf_send(skb, dev)					\
 	skb_set_vrctx(skb, vrctx_bpf_dev(dev, skb_vrctx(skb)))
 
-/* Redirected by generic XDP. A tun device may have run it before the frame has
- * a tag, which is what it keeps if it is sent out of the loopback device.
- */
-#define vrctx_bpf_xdp(skb)		vrctx_bpf_send(skb, (skb)->dev)
-
-/* Redirected to @dev, to be received there: the context that the frame keeps if
- * that is the loopback device, where nothing else would give it one.
- */
-#define vrctx_bpf_keep(skb, dev)					\
-	(vrctx_active() && (dev)->flags & IFF_LOOPBACK ?		\
-	 vrctx_bpf_dev((skb)->dev, skb_vrctx(skb)) : 0)
-
-/* As dev_forward_skb_nomtu() to the loopback device, in context @ctx */
-static inline int vrctx_bpf_rx(struct net_device *dev, struct sk_buff *skb,
-			       u32 ctx)
-{
-	int ret = ____dev_forward_skb(dev, skb, false);
-
-	if (unlikely(ret))
-		return ret;
-
-	skb_set_vrctx(skb, ctx);
-	skb->protocol = eth_type_trans(skb, dev);
-	skb_postpull_rcsum(skb, eth_hdr(skb), ETH_HLEN);
-
-	return netif_rx(skb);
-}
-
 /* bpf_sk_lookup_*(): the L3 domain to look in */
 #define vrctx_bpf_sdif(sdif, ctx)	((ctx) ? vrctx_l3dom(ctx) : (sdif))
 /* In a namespace that is named by its number there: 0 or a VRF alone */
@@ -95,9 +66,6 @@ static inline int vrctx_bpf_rx(struct net_device *dev, struct sk_buff *skb,
 #define xdp_vrctx(xdp)			((void)(xdp), 0U)
 #define vrctx_bpf_flow(fl, dev, ctx)	do { } while (0)
 #define vrctx_bpf_send(skb, dev)	do { } while (0)
-#define vrctx_bpf_xdp(skb)		do { } while (0)
-#define vrctx_bpf_keep(skb, dev)	((void)(skb), (void)(dev), 0U)
-#define vrctx_bpf_rx(dev, skb, ctx)	dev_forward_skb_nomtu(dev, skb)
 #define vrctx_bpf_sdif(sdif, ctx)	(sdif)
 #define vrctx_bpf_far(ctx)		false
 

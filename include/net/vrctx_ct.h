@@ -61,15 +61,6 @@ static inline bool nf_ct_zone_seen(const struct nf_conntrack_zone *zone,
 	return !ctx || nf_ct_zone_has_vrctx(zone, ctx);
 }
 
-/* Is it context @ctx in which what is in such a zone was begun, so that it counts
- * there?
- */
-static inline bool nf_ct_zone_counts(const struct nf_conntrack_zone *zone,
-				     u32 ctx)
-{
-	return nf_ct_zone_vrctx(zone, IP_CT_DIR_ORIGINAL) == ctx;
-}
-
 /* Do the two agree about a direction? */
 static inline bool nf_ct_zone_vrctx_equal(const struct nf_conntrack_zone *a,
 					  const struct nf_conntrack_zone *b,
@@ -110,36 +101,6 @@ do {									\
 		__vrctx_pkt_put(net, ctx);				\
 } while (0)
 
-/* How many connections are there, if @all are, as far as the limit is concerned
- * that those of @zone are under?
- */
-unsigned int __nf_ct_vrctx_count(const struct net *net,
-				 const struct nf_conntrack_zone *zone,
-				 unsigned int all);
-#define nf_ct_vrctx_count(net, zone, all)				\
-	(vrctx_active() ? __nf_ct_vrctx_count(net, zone, all) : (all))
-/* One comes, which @zone holds already, or goes */
-void __nf_ct_vrctx_add(const struct net *net,
-		       const struct nf_conntrack_zone *zone, int val);
-#define nf_ct_vrctx_add(net, zone, val)					\
-do {									\
-	if (unlikely(nf_ct_zone_vrctx(zone, IP_CT_DIR_ORIGINAL)))	\
-		__nf_ct_vrctx_add(net, zone, val);			\
-} while (0)
-/* The same of expectations: nf_conntrack_expect_lock, their connection's zone */
-unsigned int __nf_ct_vrctx_expects(const struct net *net,
-				   const struct nf_conntrack_zone *zone,
-				   unsigned int all);
-#define nf_ct_vrctx_expects(net, zone, all)				\
-	(vrctx_active() ? __nf_ct_vrctx_expects(net, zone, all) : (all))
-void __nf_ct_vrctx_expects_add(const struct net *net,
-			       const struct nf_conntrack_zone *zone, int val);
-#define nf_ct_vrctx_expects_add(net, zone, val)				\
-do {									\
-	if (unlikely(nf_ct_zone_vrctx(zone, IP_CT_DIR_ORIGINAL)))	\
-		__nf_ct_vrctx_expects_add(net, zone, val);		\
-} while (0)
-
 /* Does the context have any? */
 bool vrctx_ct_any(const struct net *net, u32 id);
 
@@ -152,7 +113,7 @@ void vrctx_ct_cross(struct net *net, struct sk_buff *skb, u32 to);
 int vrctx_purge_register(struct notifier_block *nb);
 void vrctx_purge_unregister(struct notifier_block *nb);
 /* Drop the fragments of a deleted context */
-void vrctx_purge_frags(struct fqdir *fqdir, u32 id);
+void vrctx_purge_frags(struct fqdir *fqdir, u32 id, bool ipv6);
 
 /* Type of an IPv4 address in a context other than 0, of those on @dev if that is
  * not NULL.
@@ -175,16 +136,11 @@ bool __nf_ct_helper_vrctx_ok(const struct nf_conntrack_helper *helper);
 #define nf_ct_zone_in_vrctx(zone)		false
 #define nf_ct_zone_has_vrctx(zone, ctx)		true
 #define nf_ct_zone_seen(zone, ctx)		((void)(ctx), true)
-#define nf_ct_zone_counts(zone, ctx)		true
 #define nf_ct_zone_vrctx_equal(a, b, dir)	true
 #define nf_ct_zone_dir(zone, dir, tmp)		(zone)
 #define vrctx_ct_hold(net, zone)		true
 #define vrctx_ct_put(net, zone)			do { } while (0)
 #define vrctx_ct_dead(net, zone)		false
-#define nf_ct_vrctx_count(net, zone, all)	(all)
-#define nf_ct_vrctx_add(net, zone, val)		do { } while (0)
-#define nf_ct_vrctx_expects(net, zone, all)	(all)
-#define nf_ct_vrctx_expects_add(net, zone, val)	do { } while (0)
 #define vrctx_pkt_hold(net, ctx)		true
 #define vrctx_pkt_put(net, ctx)			do { } while (0)
 #define nf_conntrack_vrctx_init()		do { } while (0)

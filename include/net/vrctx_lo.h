@@ -4,9 +4,8 @@
  *
  * There is one loopback device. What it is to a context is an in_device and an
  * inet6_dev more, which are not those of the device (dev->ip_ptr, ip6_ptr) and
- * hold the addresses of that context alone, and the multicast groups that its
- * sockets joined there. Who walks those of a device does not meet them unless
- * he asks here.
+ * hold the addresses of that context alone. Who walks the addresses of a
+ * device does not meet them unless he asks here.
  */
 #ifndef _NET_VRCTX_LO_H
 #define _NET_VRCTX_LO_H
@@ -14,7 +13,6 @@
 #include <linux/inetdevice.h>
 #include <net/if_inet6.h>
 #include <net/l3mdev.h>
-#include <net/sock.h>
 #include <net/vrctx_view.h>
 
 struct ifreq;
@@ -54,7 +52,7 @@ struct list_head *vrctx_in6_devs(const struct net *net, u32 ctx);
 /* The FIB alone hears of an address (net/ipv4/fib_frontend.c). RTNL. */
 void fib_ifaddr_event(unsigned long event, struct in_ifaddr *ifa);
 /* Who knows contexts may hear of it, too, as of addresses of other devices, but
- * may not sleep. It is told at once of those that are there. Takes RTNL.
+ * may not sleep.
  */
 int vrctx_lo4_register(struct notifier_block *nb);
 void vrctx_lo4_unregister(struct notifier_block *nb);
@@ -122,62 +120,6 @@ bool vrctx_lo6_more(const struct inet6_dev **idev);
 u32 vrctx_lo_dump(const struct netlink_callback *cb);
 #define vrctx_lo_put(skb, idev)		vrctx_nl_put(skb, (idev)->vrctx)
 
-/* Is the device another one to context @ctx than it says itself? */
-#define vrctx_lo_apart(dev, ctx)					\
-	(vrctx_active() && (ctx) && (dev)->flags & IFF_LOOPBACK)
-/* Does the packet of a context come by the loopback device? */
-#define vrctx_on_lo(skb)						\
-	(skb_vrctx(skb) && (skb)->dev->flags & IFF_LOOPBACK)
-/* Nothing is reported of these groups: no router listens there */
-#define vrctx_mc_silent(idev)	vrctx_lo_is(idev)
-/* The context whose groups a socket joins there: context 0, if it has all */
-#define vrctx_sk_lo(sk)		(sk_vrctx_get(sk) & VRCTX_ID_MAX)
-
-/* Where the groups are that are joined in context @ctx on the device of
- * @in_dev, which may be NULL; so may be what is returned. In a list of devices
- * the loopback device is the first. RCU or RTNL.
- */
-static inline struct in_device *vrctx_mc4(struct in_device *in_dev, u32 ctx)
-{
-	return in_dev && vrctx_lo_apart(in_dev->dev, ctx) ?
-	       vrctx_lo4(dev_net(in_dev->dev), ctx) : in_dev;
-}
-
-static inline struct inet6_dev *vrctx_mc6(struct inet6_dev *idev, u32 ctx)
-{
-	return idev && vrctx_lo_apart(idev->dev, ctx) ?
-	       vrctx_lo6(dev_net(idev->dev), ctx) : idev;
-}
-
-struct in_device *__vrctx_lo4_join(struct in_device *lo, u32 ctx);
-/* The same for a socket that may be about to join: made if need be. RTNL. */
-static inline struct in_device *vrctx_lo4_join(const struct sock *sk,
-					       struct in_device *in_dev)
-{
-	u32 ctx = vrctx_sk_lo(sk);
-
-	return in_dev && vrctx_lo_apart(in_dev->dev, ctx) ?
-	       __vrctx_lo4_join(in_dev, ctx) : in_dev;
-}
-
-void __vrctx_lo6_join(const struct sock *sk, int optname);
-/* In IPv6 it is made before a socket option that joins, as that has no RTNL */
-#define vrctx_lo6_join(sk, optname)					\
-do {									\
-	if (unlikely(sk_vrctx_get(sk)))					\
-		__vrctx_lo6_join(sk, optname);				\
-} while (0)
-/* Set *@idev to where the groups of the device are that @ctx sees, if it sees
- * any. RCU.
- */
-bool vrctx_lo6_groups(u32 ctx, const struct inet6_dev **idev);
-/* net/ipv6/mcast.c: context @ctx has the loopback device now */
-void ipv6_mc_vrctx_lo(struct net_device *lo, u32 ctx);
-/* The same as ipv6_chk_mcast_addr() for a packet of context @ctx */
-bool ipv6_chk_mcast_addr_vrctx(struct net_device *dev,
-			       const struct in6_addr *group,
-			       const struct in6_addr *src_addr, u32 ctx);
-
 /* The message @skb is about an address; of the loopback device's own, all see
  * 127.0.0.0/8 and ::1 only.
  */
@@ -218,14 +160,6 @@ do {									\
 #define vrctx_lo6_more(idev)		false
 #define vrctx_lo_dump(cb)		0
 #define vrctx_lo_put(skb, idev)		0
-#define vrctx_lo_apart(dev, ctx)	false
-#define vrctx_on_lo(skb)		false
-#define vrctx_mc_silent(idev)		false
-#define vrctx_mc4(in_dev, ctx)		(in_dev)
-#define vrctx_mc6(idev, ctx)		(idev)
-#define vrctx_lo4_join(sk, in_dev)	(in_dev)
-#define vrctx_lo6_join(sk, optname)	do { } while (0)
-#define vrctx_lo6_groups(ctx, idev)	true
 
 #endif /* CONFIG_NET_VRCTX */
 

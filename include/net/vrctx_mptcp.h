@@ -12,7 +12,6 @@
 
 #include <linux/atomic.h>
 #include <net/vrctx.h>
-#include <net/vrctx_watch.h>
 
 struct pm_nl_pernet;
 struct socket;
@@ -59,17 +58,6 @@ void mptcp_vrctx_purge(struct net *net, u32 id);
 void mptcp_vrctx_abort(struct sock *ssk, struct net *net, u32 id);
 struct sock *mptcp_vrctx_first(const struct sock *sk);
 void mptcp_vrctx_moved(struct sock *sk);
-/* Is @ssk, a socket of the kernel, bound because a process has called bind()? */
-bool mptcp_vrctx_asks(const struct sock *ssk);
-void __mptcp_vrctx_accepted(struct sock *ssk);
-/* A process gets the connection whose first subflow is @ssk, which is not locked
- * (net/vrctx_watch.h)
- */
-#define mptcp_vrctx_accepted(ssk)					\
-do {									\
-	if (static_branch_unlikely(&vrctx_watched))			\
-		__mptcp_vrctx_accepted(ssk);				\
-} while (0)
 
 #else /* !CONFIG_NET_VRCTX */
 
@@ -77,7 +65,6 @@ do {									\
 #define vrctx_mptcp_stamp(pernet, sk)	(&(pernet)->active_disable_stamp)
 #define vrctx_mptcp_in(sk, ctx)			true
 #define vrctx_mptcp_init(sk)			0
-#define mptcp_vrctx_accepted(ssk)		((void)(ssk))
 #define vrctx_sock_create_mptcp(net, id, family, protocol, sockp)	\
 	sock_create_kern(net, family, SOCK_STREAM, protocol, sockp)
 

@@ -107,12 +107,6 @@ void ip6mr_vrctx_free(struct mr_table *mrt);
 /* What the message @skb calls the table, inside that is @number */
 #define mr_nl_number(mrt, skb, number)					\
 	(skb_vrctx(skb) ? (u32)(number) : (mrt)->id)
-/* The same in 8 bits, which the number of a context's is not to be cut down to:
- * it may look like that of the default table then.
- */
-#define mr_nl_number8(mrt, skb, number)					\
-	(mr_vrctx(mrt) && !skb_vrctx(skb) ? (u32)RT_TABLE_COMPAT :	\
-	 mr_nl_number(mrt, skb, number))
 /* The default table, by one of its names: ip6mr_rtm_getroute() uses another */
 #define mr_is_default(family, id)					\
 	((id) == mr_number(family) || (id) == RT_TABLE_DEFAULT)
@@ -173,7 +167,6 @@ int __vrctx_mr_reg_dev(struct net_device *dev, u32 ctx);
 	atomic_read(&(net)->ipv6.devconf_all->mc_forwarding)
 #define mr_get_vrctx(skb)			((void)(skb), 0U)
 #define mr_nl_number(mrt, skb, number)		((mrt)->id)
-#define mr_nl_number8(mrt, skb, number)		((mrt)->id)
 #define mr_nl_table(net, family, req, id, get)	get(net, id)
 #define mr_sk_table(net, sk, family, get, id)	get(net, id)
 #define mr_nl_table_new(net, family, ctx, id, get)	get(net, id)

@@ -210,12 +210,6 @@ bool __vrctx_view_proc(const char *dir, const char *name);
  */
 #define vrctx_view_proc(net, dir, name)					\
 	(likely(!vrctx_view_of(net)) || __vrctx_view_proc(dir, name))
-bool __vrctx_view_entry(struct net *net, const char *dir, const char *name);
-/* Is it shown what @name in the directory @dir of @net's /proc/net is, which may
- * be a device?
- */
-#define vrctx_view_entry(net, dir, name)				\
-	(likely(!vrctx_view_of(net)) || __vrctx_view_entry(net, dir, name))
 bool __vrctx_view_bpf(unsigned int prog_type);
 /* Does a BPF program of this type serve who runs or attaches it, and not
  * devices or the namespace?
@@ -317,7 +311,6 @@ int __vrctx_diag_l3dom(const struct sk_buff *skb);
 #define vrctx_view_table(cfg)			do { } while (0)
 #define vrctx_view_prepare(net, table)		0
 #define vrctx_view_proc(net, dir, name)		((void)(dir), (void)(name), true)
-#define vrctx_view_entry(net, dir, name)	((void)(dir), true)
 #define vrctx_view_bpf(prog_type)		true
 #define vrctx_seq_set(priv, net)		do { } while (0)
 #define seq_vrctx(seq)				((void)(seq), 0U)

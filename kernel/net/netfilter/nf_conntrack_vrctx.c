@@ -9,7 +9,6 @@
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_conntrack_helper.h>
 #include <net/netfilter/nf_conntrack_zones.h>
-#include <net/vrctx_budget.h>
 #include <net/vrctx_ct.h>
 
 static int nf_ct_vrctx_match(struct nf_conn *ct, void *data)
@@ -49,64 +48,6 @@ void nf_conntrack_vrctx_init(void)
 void nf_conntrack_vrctx_fini(void)
 {
 	vrctx_purge_unregister(&nf_ct_vrctx_nb);
-}
-
-/* Limits. Context 0 has what the sysctl says, the others have as much again among
- * them, of which none gets more than it leaves free. So whatever the others do,
- * there is room for who has none yet, and a number of contexts that want all
- * have the same each. A connection counts where it is begun, wherever its
- * packets cross to: it is nobody else who decides that.
- */
-static struct vrctx_budget *nf_ct_vrctx_budget(const struct net *net,
-					       const struct nf_conntrack_zone *zone)
-{
-	return vrctx_budget(net, nf_ct_zone_vrctx(zone, IP_CT_DIR_ORIGINAL));
-}
-
-void __nf_ct_vrctx_add(const struct net *net,
-		       const struct nf_conntrack_zone *zone, int val)
-{
-	struct vrctx_budget *budget = nf_ct_vrctx_budget(net, zone);
-
-	if (budget) {
-		atomic_add(val, &budget->conns);
-		atomic_add(val, &nf_ct_pernet(net)->vrctx_count);
-	}
-}
-
-unsigned int __nf_ct_vrctx_count(const struct net *net,
-				 const struct nf_conntrack_zone *zone,
-				 unsigned int all)
-{
-	const struct vrctx_budget *budget = nf_ct_vrctx_budget(net, zone);
-	unsigned int others = atomic_read(&nf_ct_pernet(net)->vrctx_count);
-
-	if (budget)
-		return atomic_read(&budget->conns) + others;
-
-	/* some of them may have come since all were counted */
-	return all - min(all, others);
-}
-
-void __nf_ct_vrctx_expects_add(const struct net *net,
-			       const struct nf_conntrack_zone *zone, int val)
-{
-	struct vrctx_budget *budget = nf_ct_vrctx_budget(net, zone);
-
-	if (budget) {
-		budget->expects += val;
-		nf_ct_pernet(net)->vrctx_expects += val;
-	}
-}
-
-unsigned int __nf_ct_vrctx_expects(const struct net *net,
-				   const struct nf_conntrack_zone *zone,
-				   unsigned int all)
-{
-	const struct vrctx_budget *budget = nf_ct_vrctx_budget(net, zone);
-	unsigned int others = nf_ct_pernet(net)->vrctx_expects;
-
-	return budget ? budget->expects + others : all - others;
 }
 
 /* The helpers that know no more of the network than the connection, whose

@@ -289,7 +289,6 @@ struct vrctx *vrctx_new(struct net *net, u32 id, const char *name,
 	ctx->id = id;
 	ctx->net = net;
 	INIT_LIST_HEAD(&ctx->in6_devs);
-	inet_peer_base_init(&ctx->peers4);
 	refcount_set(&ctx->refs, 1);
 	refcount_set(&ctx->budget.timewaits, 1);
 	if (name) {
@@ -447,7 +446,7 @@ int vrctx_activate(struct vrctx *ctx)
 	return 0;
 
 err_fib:
-	vrctx_fib_undo(ctx);
+	vrctx_fib_del(ctx);
 err_stats:
 	free_percpu(stats);
 	return err;
@@ -477,7 +476,6 @@ static void vrctx_free(struct vrctx *ctx)
 	/* those that linger, and those that sockets held until now */
 	ip6_fl_purge_vrctx(net, ctx->id);
 #endif
-	inetpeer_invalidate_tree(&ctx->peers4);
 	vrctx_conf_free(ctx);
 	vrctx_mr_free(ctx);
 	vrctx_pol_release(ctx);

@@ -10,7 +10,6 @@
 #include <linux/rhashtable-types.h>
 #include <linux/rtnetlink.h>
 #include <linux/xarray.h>
-#include <net/inetpeer.h>
 #include <net/net_namespace.h>
 #include <net/vrctx_budget.h>
 #include <net/vrctx_view.h>
@@ -27,10 +26,8 @@
 /* Families that have multicast routing */
 #define VRCTX_MR_FAMILIES	2
 
-struct atomic_notifier_head;
 struct genl_info;
 struct mr_table;
-struct notifier_block;
 struct vrctx_conf;
 struct vrctx_mptcp;
 struct vrctx_pol;
@@ -66,7 +63,6 @@ struct vrctx_pol;
  * @lo4: its IPv4 addresses on the loopback device, NULL if none
  * @lo6: its IPv6 addresses there, NULL if none
  * @in6_devs: what devices of its have IPv6, in the order in which they came
- * @peers4: what is remembered of IPv4 peers; those of IPv6 are with @fib6
  * @mrt: multicast routing tables of IPv4 and IPv6, NULL before somebody wants one;
  *	stay, empty, until it is freed
  * @net: namespace
@@ -99,7 +95,6 @@ struct vrctx {
 	struct in_device __rcu		*lo4;
 	struct inet6_dev __rcu		*lo6;
 	struct list_head		in6_devs;
-	struct inet_peer_base		peers4;
 	struct mr_table __rcu		*mrt[VRCTX_MR_FAMILIES];
 	struct net			*net;
 	const char __rcu		*name;
@@ -274,7 +269,6 @@ static inline bool vrctx_table_number_ok(u32 ctx, u32 number)
 
 /* fib.c */
 int vrctx_fib_add(struct vrctx *ctx);
-void vrctx_fib_undo(struct vrctx *ctx);
 void vrctx_fib_del(struct vrctx *ctx);
 void vrctx_fib_note(struct net *net, u32 id);
 
@@ -301,10 +295,6 @@ int vrctx_lo_owner(const struct sk_buff *skb, const struct nlmsghdr *nlh,
 		   struct netlink_ext_ack *extack);
 void vrctx_lo4_up(struct vrctx *ctx);
 void vrctx_lo4_del(struct vrctx *ctx);
-int vrctx_lo_register(struct atomic_notifier_head *chain,
-		      struct notifier_block *nb,
-		      void (*tell)(const struct vrctx *ctx,
-				   struct notifier_block *nb));
 
 /* lo6.c */
 #if IS_ENABLED(CONFIG_IPV6)

@@ -6,15 +6,11 @@
  */
 
 #include <kunit/test.h>
-#include <linux/if_addr.h>
 #include <linux/inetdevice.h>
-#include <linux/notifier.h>
 #include <linux/prandom.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include <net/ip_fib.h>
-#include <net/netlink.h>
-#include <net/vrctx_lo.h>
 
 #include "ctx.h"
 
@@ -395,94 +391,6 @@ static void vrctx_test_spread(struct kunit *test)
 	}
 }
 
-/* Who hears of addresses: the last two, of which contexts, and how many */
-struct vrctx_test_ear {
-	struct notifier_block	nb;
-	__be32			addr[2];
-	u32			ctx[2];
-	unsigned int		count;
-};
-
-static int vrctx_test_hear(struct notifier_block *nb, unsigned long event,
-			   void *ptr)
-{
-	struct vrctx_test_ear *ear = container_of(nb, struct vrctx_test_ear, nb);
-	const struct in_ifaddr *ifa = ptr;
-
-	if (event == NETDEV_UP) {
-		ear->addr[ear->count % 2] = ifa->ifa_local;
-		ear->ctx[ear->count++ % 2] = ifa->ifa_dev->vrctx;
-	}
-
-	return NOTIFY_DONE;
-}
-
-/* Add an address on lo as user space does */
-static void vrctx_test_addr(struct kunit *test, u32 id, __be32 addr)
-{
-	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
-	struct msghdr msg = { .msg_name = &to, .msg_namelen = sizeof(to) };
-	struct socket *sock;
-	struct ifaddrmsg *ifm;
-	struct nlmsghdr *nlh;
-	struct sk_buff *skb;
-	struct kvec vec;
-
-	KUNIT_ASSERT_EQ(test, 0, sock_create_kern(&init_net, AF_NETLINK,
-						  SOCK_RAW, NETLINK_ROUTE,
-						  &sock));
-	skb = nlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, skb);
-	nlh = nlmsg_put(skb, 0, 0, RTM_NEWADDR, sizeof(*ifm),
-			NLM_F_REQUEST | NLM_F_CREATE);
-	ifm = nlmsg_data(nlh);
-	memset(ifm, 0, sizeof(*ifm));
-	ifm->ifa_family = AF_INET;
-	ifm->ifa_prefixlen = 32;
-	ifm->ifa_index = init_net.loopback_dev->ifindex;
-	nla_put_in_addr(skb, IFA_LOCAL, addr);
-	nla_put_u32(skb, VRCTX_NL_ATTR, id);
-	nlmsg_end(skb, nlh);
-
-	vec.iov_base = skb->data;
-	vec.iov_len = skb->len;
-	KUNIT_EXPECT_EQ(test, skb->len,
-			kernel_sendmsg(sock, &msg, &vec, 1, skb->len));
-	kfree_skb(skb);
-	sock_release(sock);
-}
-
-/* Who registers late, as SCTP does as a module, is told of the addresses that
- * contexts have on lo, and once of those that come after.
- */
-static void vrctx_test_lo_late(struct kunit *test)
-{
-	struct vrctx_test_ear ear = { .nb.notifier_call = vrctx_test_hear };
-	const u32 ids[] = { 5, 9 };
-	struct vrctx *ctx[2];
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		ctx[i] = vrctx_test_new(&init_net, ids[i], NULL);
-		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx[i]);
-		vrctx_test_addr(test, ids[i], htonl(0x0a000001 + i));
-	}
-
-	KUNIT_EXPECT_EQ(test, 0, vrctx_lo4_register(&ear.nb));
-	KUNIT_EXPECT_EQ(test, 2, ear.count);
-	for (i = 0; i < 2; i++) {
-		KUNIT_EXPECT_EQ(test, ids[i], ear.ctx[i]);
-		KUNIT_EXPECT_EQ(test, htonl(0x0a000001 + i), ear.addr[i]);
-	}
-	vrctx_test_addr(test, ids[0], htonl(0x0a000003));
-	KUNIT_EXPECT_EQ(test, 3, ear.count);
-	KUNIT_EXPECT_EQ(test, htonl(0x0a000003), ear.addr[0]);
-	vrctx_lo4_unregister(&ear.nb);
-
-	for (i = 0; i < 2; i++)
-		vrctx_test_del(ctx[i]);
-}
-
 static struct kunit_case vrctx_test_cases[] = {
 	KUNIT_CASE(vrctx_test_numbers),
 	KUNIT_CASE(vrctx_test_sparse),
@@ -494,7 +402,6 @@ static struct kunit_case vrctx_test_cases[] = {
 	KUNIT_CASE(vrctx_test_l3dom),
 	KUNIT_CASE(vrctx_test_tables),
 	KUNIT_CASE(vrctx_test_spread),
-	KUNIT_CASE(vrctx_test_lo_late),
 	{}
 };
 

@@ -9,7 +9,6 @@
 #include <net/addrconf.h>
 #include <net/arp.h>
 #include <net/dst.h>
-#include <net/flow_offload.h>
 #include <net/ipv6_stubs.h>
 #include <net/rtnetlink.h>
 #include <net/sch_generic.h>
@@ -181,10 +180,6 @@ static void vrctx_dev_assign(struct net_device *dev, struct vrctx *ctx)
 		vrctx_put(old);
 	}
 	vrctx_conf_enter(dev);
-	/* Not of one that goes: its driver may have put away what this needs */
-	if (dev->hw_features & NETIF_F_HW_TC &&
-	    dev->reg_state == NETREG_REGISTERED)
-		__netdev_update_features(dev);
 	fib_rules_vrctx_dev(dev, true);
 	vrctx_notify_dev(dev);
 }
@@ -399,29 +394,6 @@ static bool vrctx_dev_has_ports(struct net_device *dev)
 	return false;
 }
 
-/* Has hardware filters of the device, and keeps them? It knows no contexts. If
- * it has not, it gets none in a context: netdev_fix_features() sees to that.
- */
-static bool vrctx_dev_offloads(struct net_device *dev)
-{
-	const struct netdev_queue *ingress = dev_ingress_queue(dev);
-	netdev_features_t wanted = dev->wanted_features;
-
-	/* Drivers of others have those, and do not tell whether they do */
-	if (!dev->netdev_ops->ndo_setup_tc && flow_indr_dev_exists() &&
-	    ingress &&
-	    rcu_access_pointer(ingress->qdisc_sleeping) != &noop_qdisc)
-		return true;
-	if (!(dev->features & NETIF_F_HW_TC))
-		return false;
-
-	dev->wanted_features &= ~NETIF_F_HW_TC;
-	netdev_update_features(dev);
-	dev->wanted_features = wanted;
-
-	return dev->features & NETIF_F_HW_TC;
-}
-
 /**
  * vrctx_dev_set - put a device into a context
  * @dev: device
@@ -465,10 +437,6 @@ int vrctx_dev_set(struct net_device *dev, struct vrctx *ctx,
 	}
 	if (dev->flags & IFF_UP) {
 		NL_SET_ERR_MSG(extack, "The device is up");
-		return -EBUSY;
-	}
-	if (ctx && vrctx_dev_offloads(dev)) {
-		NL_SET_ERR_MSG(extack, "Hardware may have filters of the device");
 		return -EBUSY;
 	}
 

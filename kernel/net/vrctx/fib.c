@@ -344,15 +344,6 @@ void vrctx_fib_del(struct vrctx *ctx)
 	rt_cache_flush(ctx->net);
 }
 
-/* The context does not become active after all. It is not dead, so its routes
- * would stay when the table goes. RTNL.
- */
-void vrctx_fib_undo(struct vrctx *ctx)
-{
-	vrctx_fib_lo(ctx, vrctx_table4(ctx), false);
-	vrctx_fib_del(ctx);
-}
-
 void vrctx_fib_lo_up(struct net *net)
 {
 	struct vrctx *ctx;

@@ -167,7 +167,7 @@ void vrctx_fib6_put(struct fib6_table *tb)
 		fib6_table_vrctx_put(tb);
 }
 
-/* ::1, as init_loopback() adds it for context 0, be it there still or not */
+/* ::1, as init_loopback() adds it for context 0 */
 static int vrctx_fib6_lo(struct vrctx *ctx, gfp_t gfp)
 {
 	struct fib6_config cfg = {
@@ -178,15 +178,12 @@ static int vrctx_fib6_lo(struct vrctx *ctx, gfp_t gfp)
 		.fc_protocol	= RTPROT_KERNEL,
 		.fc_dst		= IN6ADDR_LOOPBACK_INIT,
 		.fc_dst_len	= 128,
+		.fc_prefsrc	= IN6ADDR_LOOPBACK_INIT,
 		.fc_nlinfo	= {
 			.nl_net	= ctx->net,
 		},
 	};
 	int err;
-
-	/* an administrator may have taken it away */
-	if (ipv6_chk_addr(ctx->net, &cfg.fc_dst, ctx->net->loopback_dev, 0))
-		cfg.fc_prefsrc = cfg.fc_dst;
 
 	err = ip6_route_add(&cfg, gfp, NULL);
 	return err == -EEXIST ? 0 : err;

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtual-router contexts: IPv4 addresses and groups on the loopback device.
+ * Virtual-router contexts: IPv4 addresses on the loopback device.
  *
- * A context with such addresses, or with sockets that are in a multicast group
- * there, has an in_device for them. It is not that of the device, whose
- * addresses and groups are context 0's: so they cannot be mixed up, and no list
- * grows with the number of contexts. Nothing is reported of its groups, as no
- * router listens there.
+ * A context with such addresses has an in_device for them. It is not that of
+ * the device, whose addresses are context 0's: so they cannot be mixed up, and
+ * no list grows with the number of contexts.
  */
 
 #include <linux/if_addr.h>
@@ -96,13 +94,6 @@ static struct in_device *vrctx_lo4_new(struct vrctx *ctx, struct in_device *lo)
 	rcu_assign_pointer(ctx->lo4, in_dev);
 
 	return in_dev;
-}
-
-struct in_device *__vrctx_lo4_join(struct in_device *lo, u32 id)
-{
-	struct vrctx *ctx = vrctx_find_live(dev_net(lo->dev), id);
-
-	return ctx ? vrctx_lo4_new(ctx, lo) : NULL;
 }
 
 static const struct in_ifaddr *vrctx_lo4_find(const struct in_device *in_dev,
@@ -268,48 +259,11 @@ void vrctx_lo4_flush(struct net *net)
 		vrctx_lo4_del(ctx);
 }
 
-/* What registers late is told of the addresses that are there by @tell, as if
- * they came now: all change under RTNL.
- */
-int vrctx_lo_register(struct atomic_notifier_head *chain,
-		      struct notifier_block *nb,
-		      void (*tell)(const struct vrctx *ctx,
-				   struct notifier_block *nb))
-{
-	unsigned long index;
-	struct vrctx *ctx;
-	struct net *net;
-	int err;
-
-	rtnl_lock();
-	rcu_read_lock();
-	for_each_net_rcu(net) {
-		xa_for_each_marked(&net->vrctx.xa, index, ctx, VRCTX_ACTIVE)
-			tell(ctx, nb);
-	}
-	rcu_read_unlock();
-	err = atomic_notifier_chain_register(chain, nb);
-	rtnl_unlock();
-
-	return err;
-}
-
 static ATOMIC_NOTIFIER_HEAD(vrctx_lo4_chain);
-
-static void vrctx_lo4_tell(const struct vrctx *ctx, struct notifier_block *nb)
-{
-	const struct in_device *in_dev = rtnl_dereference(ctx->lo4);
-	struct in_ifaddr *ifa;
-
-	if (!in_dev)
-		return;
-	in_dev_for_each_ifa_rtnl(ifa, in_dev)
-		nb->notifier_call(nb, NETDEV_UP, ifa);
-}
 
 int vrctx_lo4_register(struct notifier_block *nb)
 {
-	return vrctx_lo_register(&vrctx_lo4_chain, nb, vrctx_lo4_tell);
+	return atomic_notifier_chain_register(&vrctx_lo4_chain, nb);
 }
 EXPORT_SYMBOL_GPL(vrctx_lo4_register);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtual-router contexts: IPv6 addresses and groups on the loopback device.
+ * Virtual-router contexts: IPv6 addresses on the loopback device.
  *
  * As the IPv4 ones (lo.c), they are in an inet6_dev of the context. While the
  * loopback device is down they stay, with no routes.
@@ -46,45 +46,8 @@ static int vrctx_lo6_get(struct vrctx *ctx, const struct net_device *dev,
 	if (!vrctx_activate(ctx))
 		*lo = addrconf_vrctx_new(idev, ctx->id);
 	rcu_assign_pointer(ctx->lo6, *lo);
-	if (!*lo)
-		return -ENOBUFS;
-	ipv6_mc_vrctx_lo(idev->dev, ctx->id);
 
-	return 0;
-}
-
-/* Which device the socket is about to join a group on is not known yet */
-void __vrctx_lo6_join(const struct sock *sk, int optname)
-{
-	struct net *net = sock_net(sk);
-	u32 id = vrctx_sk_lo(sk);
-	struct inet6_dev *lo;
-	struct vrctx *ctx;
-	bool have;
-
-	if (optname != IPV6_ADD_MEMBERSHIP && optname != MCAST_JOIN_GROUP &&
-	    optname != MCAST_JOIN_SOURCE_GROUP)
-		return;
-
-	rcu_read_lock();
-	have = vrctx_lo6(net, id);
-	rcu_read_unlock();
-	if (have || !id)
-		return;
-
-	rtnl_lock();
-	ctx = vrctx_find_live(net, id);
-	if (ctx)
-		vrctx_lo6_get(ctx, net->loopback_dev, &lo, true);
-	rtnl_unlock();
-}
-
-bool vrctx_lo6_groups(u32 id, const struct inet6_dev **idev)
-{
-	if (vrctx_lo_apart((*idev)->dev, id))
-		*idev = vrctx_lo6(dev_net((*idev)->dev), id);
-
-	return *idev;
+	return *lo ? 0 : -ENOBUFS;
 }
 
 /* The address that a request deletes is ::1 */
@@ -232,20 +195,9 @@ void vrctx_lo6_up(struct net *net)
 
 static ATOMIC_NOTIFIER_HEAD(vrctx_lo6_chain);
 
-static void vrctx_lo6_tell(const struct vrctx *ctx, struct notifier_block *nb)
-{
-	const struct inet6_dev *idev = rtnl_dereference(ctx->lo6);
-	struct inet6_ifaddr *ifa;
-
-	if (!idev)
-		return;
-	list_for_each_entry(ifa, &idev->addr_list, if_list)
-		nb->notifier_call(nb, NETDEV_UP, ifa);
-}
-
 int vrctx_lo6_register(struct notifier_block *nb)
 {
-	return vrctx_lo_register(&vrctx_lo6_chain, nb, vrctx_lo6_tell);
+	return atomic_notifier_chain_register(&vrctx_lo6_chain, nb);
 }
 EXPORT_SYMBOL_GPL(vrctx_lo6_register);
 

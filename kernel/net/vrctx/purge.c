@@ -148,13 +148,11 @@ static void vrctx_purge_raw(struct raw_hashinfo *hashinfo,
 }
 
 /* Fragments of packets that will never be whole */
-void vrctx_purge_frags(struct fqdir *fqdir, u32 id)
+void vrctx_purge_frags(struct fqdir *fqdir, u32 id, bool ipv6)
 {
 	struct rhashtable_iter hti;
 	struct inet_frag_queue *fq;
 
-	/* pairs with inet_frag_late() */
-	smp_mb();
 	if (!atomic_read(&fqdir->rhashtable.nelems))
 		return;
 
@@ -168,7 +166,8 @@ void vrctx_purge_frags(struct fqdir *fqdir, u32 id)
 				break;
 			continue;
 		}
-		if (inet_frag_vrctx(fq) != id)
+		if (ipv6 ? fq->key.v6.vrctx != id :
+			   fq->key.v4.vif != vrctx_l3dom(id))
 			continue;
 		spin_lock_bh(&fq->lock);
 		inet_frag_kill(fq, &refs);
@@ -232,11 +231,12 @@ void vrctx_purge(struct vrctx *ctx)
 {
 	struct net *net = ctx->net;
 
-	vrctx_purge_frags(net->ipv4.fqdir, ctx->id);
+	vrctx_purge_frags(net->ipv4.fqdir, ctx->id, false);
 #if IS_ENABLED(CONFIG_IPV6)
 	if (ipv6_mod_enabled())
-		vrctx_purge_frags(net->ipv6.fqdir, ctx->id);
+		vrctx_purge_frags(net->ipv6.fqdir, ctx->id, true);
 #endif
+	inetpeer_purge_vif(net->ipv4.peers, vrctx_l3dom(ctx->id));
 	vrctx_purge_notify(ctx);
 	vrctx_purge_socks(ctx);
 	vrctx_xfrm_purge(ctx);

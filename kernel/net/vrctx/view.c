@@ -150,27 +150,6 @@ bool __vrctx_view_proc(const char *dir, const char *name)
 	return false;
 }
 
-/* Directories whose files have the names of devices, in that of a namespace */
-static const char *const vrctx_proc_devs[] = {
-	"bonding", "dev_snmp6", "pktgen", "vlan",
-};
-
-bool __vrctx_view_entry(struct net *net, const char *dir, const char *name)
-{
-	const struct net_device *dev;
-	bool seen;
-
-	if (match_string(vrctx_proc_devs, ARRAY_SIZE(vrctx_proc_devs), dir) < 0)
-		return true;
-
-	rcu_read_lock();
-	dev = dev_get_by_name_rcu(net, name);
-	seen = !dev || vrctx_view_sees(dev);
-	rcu_read_unlock();
-
-	return seen;
-}
-
 bool __vrctx_view_bpf(unsigned int prog_type)
 {
 	switch (prog_type) {

@@ -9,7 +9,6 @@
 #include <linux/module.h>
 #include <linux/srcu.h>
 #include <net/sock.h>
-#include <net/vrctx_mptcp.h>
 #include <net/vrctx_watch.h>
 
 #include "ctx.h"
@@ -76,9 +75,8 @@ int __vrctx_sock_bind(struct sock *sk)
 	const struct vrctx_watcher *watcher;
 	int err = 0, idx;
 
-	/* a socket of the kernel asks nobody, unless it is bound for a process */
-	if (sk->sk_kern_sock &&
-	    !(IS_ENABLED(CONFIG_MPTCP) && mptcp_vrctx_asks(sk)))
+	/* a socket of the kernel asks nobody */
+	if (sk->sk_kern_sock)
 		return 0;
 
 	idx = srcu_read_lock(&vrctx_watch_srcu);
